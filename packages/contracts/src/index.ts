@@ -1,0 +1,2 @@
+export { type ErrorKind, type ErrorOptions, messageOf, OakestraError, type Violation } from './errors.ts';
+export { Sensitive } from './sensitive.ts';
