@@ -1,0 +1,1 @@
+export type { Clusters, ClusterView } from './clusters.ts';

@@ -1,0 +1,50 @@
+import type { ServiceDocument, StatusWord } from '@oakestra/contracts';
+
+/** What the root knows about one instance, in our own terms; the faces turn it into their shapes. */
+export interface InstanceView {
+  readonly serviceId: string;
+  readonly number: number;
+  readonly clusterId: string | undefined;
+  readonly status: StatusWord;
+  readonly statusDetail: string;
+  readonly workerId: string | undefined;
+  readonly workerAddress: string | undefined;
+  readonly workerPort: number | undefined;
+  /** Percent of the whole machine, 0 to 100. */
+  readonly cpuPercent: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly diskBytes: number | undefined;
+  /** Tail of the output. */
+  readonly logs: string;
+  /** Unix milliseconds of the last change that the cluster reported. */
+  readonly modifiedAtMs: number | undefined;
+}
+
+export interface ServiceView {
+  readonly id: string;
+  readonly document: ServiceDocument;
+  readonly ownerUserId: string;
+  readonly nextInstanceNumber: number;
+  /** Absent before the first deployment. */
+  readonly status: StatusWord | undefined;
+  readonly statusDetail: string;
+  readonly instances: readonly InstanceView[];
+}
+
+/**
+ * Services and their instances: the one place that decides about them. Each promise resolves after the
+ * intent is on disk; the rest happens by itself. Rejections are `OakestraError`s (`service-not-found`,
+ * `service-exists`, `instance-not-found`).
+ */
+export interface Deployments {
+  registerService(service: { id: string; ownerUserId: string; document: ServiceDocument }): Promise<void>;
+  /** Removes all instances, then the service. */
+  removeService(serviceId: string): Promise<void>;
+  service(serviceId: string): ServiceView | undefined;
+  serviceByJobName(jobName: string): ServiceView | undefined;
+  services(): readonly ServiceView[];
+  /** Asks for one more instance; its number is taken at once. */
+  requestInstance(serviceId: string): Promise<{ readonly number: number }>;
+  removeInstance(serviceId: string, number: number): Promise<void>;
+  removeAllInstances(serviceId: string): Promise<void>;
+}

@@ -1,0 +1,1 @@
+export type { Deployments, InstanceView, ServiceView } from './deployments.ts';
