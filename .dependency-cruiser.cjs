@@ -27,6 +27,7 @@ module.exports = {
     only(P('daemon'), []),
     only(P('scheduling'), [P('contracts')]),
     only(P('netplan'), [P('contracts')]),
+  only(P('ownership'), [P('contracts')]),
     only(P('store'), [P('contracts'), P('daemon')]),
     only(P('pki'), [P('contracts'), P('daemon')]),
     only(P('host'), [P('contracts'), P('daemon')]),
@@ -41,7 +42,7 @@ module.exports = {
       name: 'pure-packages',
       comment: 'Planning gets clock, randomness and input as arguments.',
       severity: 'error',
-      from: { path: '^packages/(scheduling|netplan)/src/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/(scheduling|netplan|ownership)/src/', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['core'] },
     },
     {

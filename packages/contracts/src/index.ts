@@ -1,4 +1,39 @@
 export type { JsonObject, ServiceDocument } from './documents.ts';
+export { compareEpochs, type Epoch, epochSchema, formatEpoch } from './epoch.ts';
 export { type ErrorKind, type ErrorOptions, messageOf, OakestraError, type Violation } from './errors.ts';
+export { type InstanceKey, instanceKey, parseInstanceKey, parseTaskId, taskId } from './instance-key.ts';
+export {
+  type Changes,
+  createMirror,
+  createPublisher,
+  type Digest,
+  type Mirror,
+  type Page,
+  type Publisher,
+  type Received,
+  type Row,
+  type Source,
+  type SyncRequest,
+} from './replication/index.ts';
 export { Sensitive } from './sensitive.ts';
 export { isStatusWord, NEGATIVE_SCHEDULING_WORDS, STATUS_WORDS, type StatusWord } from './status.ts';
+export {
+  commandSchema,
+  type DeployCommand,
+  deployCommandSchema,
+  documentSchema,
+  type Greeting,
+  greetingSchema,
+  INSTANCE_PHASES,
+  type InstancePhase,
+  type InstanceReport,
+  instanceReportSchema,
+  type MemberFacts,
+  memberFactsSchema,
+  type RemoveCommand,
+  removeCommandSchema,
+  reportSchema,
+  type TierCommand,
+  type TierReport,
+  type Usage,
+} from './tier-messages.ts';

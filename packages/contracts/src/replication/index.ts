@@ -1,0 +1,15 @@
+export {
+  type Changes,
+  changesSchema,
+  type Digest,
+  digestSchema,
+  type Page,
+  pageSchema,
+  type Row,
+  type Source,
+  type SyncRequest,
+  sourceSchema,
+  syncRequestSchema,
+} from './messages.ts';
+export { createMirror, type Mirror, type Received } from './mirror.ts';
+export { createPublisher, type Publisher } from './publisher.ts';
