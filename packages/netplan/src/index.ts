@@ -1,1 +1,58 @@
-export {};
+export { allocateAddress, gatewayOf, isAssignable, requireHostNetwork } from './address-pool.ts';
+export {
+  type Acceptance,
+  acceptanceMark,
+  type ForeignChain,
+  mayHoldAcceptance,
+} from './foreign-firewall.ts';
+export {
+  formatIpv4,
+  formatIpv4Network,
+  type Ipv4Network,
+  macOf,
+  networkContains,
+  networksOverlap,
+  parseIpv4,
+  parseIpv4Network,
+  sizeOf,
+} from './ipv4.ts';
+export {
+  connectSteps,
+  disconnectSteps,
+  flushAfterWithdrawing,
+  flushBeforePublishing,
+  type NetworkPlan,
+  planFirewalls,
+  planNetwork,
+  planPurge,
+  type WantedNetwork,
+  wantedSysctls,
+} from './plan.ts';
+export {
+  findPortConflicts,
+  formatPortMappings,
+  type PortConflict,
+  type PortMapping,
+  type PortProtocol,
+  parsePortMappings,
+  portKey,
+} from './port-mapping.ts';
+export {
+  type Publication,
+  publishedMap,
+  type RuleChange,
+  renderRemoval,
+  renderRuleChange,
+  renderRuleSet,
+} from './rule-set.ts';
+export { INSTANCE_INTERFACE, type InstanceNetwork, type NetworkSettings } from './settings.ts';
+export {
+  type CurrentInterface,
+  type CurrentNamespace,
+  type CurrentNetwork,
+  formatInterfaceLabel,
+  type InterfaceLabel,
+  type PublishedPort,
+  parseInterfaceLabel,
+} from './snapshot.ts';
+export type { ConntrackFilter, NetworkStep } from './steps.ts';
