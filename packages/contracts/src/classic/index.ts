@@ -1,0 +1,22 @@
+export { type ClassicCluster, clusterToWire } from './clusters.ts';
+export {
+  applicationToWire,
+  type ClassicApplication,
+  type ClassicHistoryEntry,
+  type ClassicInstance,
+  type ClassicService,
+  instanceToWire,
+  serviceToWire,
+  type WireId,
+  wireId,
+} from './documents.ts';
+export { type ClassicEncoding, type EncodedBody, encodeBody } from './encodings.ts';
+export {
+  type ClassicError,
+  errorToWire,
+  malformedJsonToWire,
+  notAnObjectToWire,
+  tokenErrorToWire,
+} from './errors.ts';
+export { type LoginRequest, loginRequestSchema } from './requests.ts';
+export { classicStatus } from './status.ts';
