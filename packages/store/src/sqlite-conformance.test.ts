@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { type ConformanceSchema, describeStoreConformance } from './conformance.ts';
+import { openTestStore, temporaryFolder } from './test-ports.ts';
+
+describeStoreConformance('SQLite', async () => {
+  const folder = await temporaryFolder();
+  const backupPath = join(folder.path, 'backup.db');
+  return {
+    open: (migrations, compatibleFrom) =>
+      openTestStore<ConformanceSchema>(
+        join(folder.path, 'store.db'),
+        migrations,
+        compatibleFrom === undefined ? {} : { compatibleFrom },
+      ),
+    backupPath,
+    openBackup: (migrations) => openTestStore<ConformanceSchema>(backupPath, migrations),
+    remove: folder.remove,
+  };
+});

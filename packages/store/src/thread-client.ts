@@ -1,0 +1,211 @@
+import type { Worker } from 'node:worker_threads';
+import { messageOf, OakestraError } from '@oakestra/contracts';
+import type { CancelTimer, Clock, Logger } from '@oakestra/daemon';
+import { startSqliteThread } from './start-thread.ts';
+import { closedError, storeError } from './store-error.ts';
+import type {
+  GroupReport,
+  StatementResult,
+  ThreadMessage,
+  ThreadReply,
+  ThreadRequest,
+  ThreadRequestBody,
+  ThreadSettings,
+} from './thread-protocol.ts';
+
+/** More waiting requests than this mean that the disk cannot follow; refusing beats running out of memory. */
+const waitingLimit = 100_000;
+/** Closing waits this long for the disk to take what is queued. */
+const closeDeadlineMs = 60_000;
+const slowGroupMs = 1_000;
+const slowGroupSilenceMs = 60_000;
+
+export interface ThreadStatistics {
+  /** Batches that were answered, failed ones included. */
+  readonly batches: number;
+  /** Transactions that carried them. */
+  readonly groups: number;
+  readonly syncs: number;
+}
+
+/** The main thread's end of the store's thread. */
+export interface ThreadClient {
+  request(body: ThreadRequestBody): Promise<StatementResult>;
+  readonly statistics: ThreadStatistics;
+  /** Writes what is queued, closes the file and ends the thread. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly body: ThreadRequestBody;
+  readonly resolve: (result: StatementResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface RunningThread {
+  readonly worker: Worker;
+  readonly waiting: Map<number, Waiting>;
+  readonly ended: Promise<void>;
+}
+
+const nothing: StatementResult = { rows: [], changes: 0, lastInsertId: 0 };
+
+export interface ThreadClientOptions {
+  readonly settings: ThreadSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Starts the thread with the first request, and anew when it ended by itself (for instance for lack of memory). */
+export function createThreadClient({ settings, logger, clock }: ThreadClientOptions): ThreadClient {
+  const { path } = settings;
+  const counts = { batches: 0, groups: 0, syncs: 0 };
+  let running: RunningThread | undefined;
+  let nextId = 1;
+  let closing: Promise<void> | undefined;
+  let failedSince: string | undefined;
+  let lastSlowMs = Number.NEGATIVE_INFINITY;
+
+  function noteGroup({ batches, syncs, durationMs }: GroupReport): void {
+    counts.batches += batches;
+    counts.groups += 1;
+    counts.syncs += syncs;
+    const nowMs = clock.monotonicMs();
+    if (durationMs > slowGroupMs && nowMs - lastSlowMs > slowGroupSilenceMs) {
+      lastSlowMs = nowMs;
+      logger.warn('the disk of the store is slow', { path, durationMs: Math.round(durationMs), batches });
+    }
+  }
+
+  /** Says once that writing fails, and once that it works again. */
+  function noteHealth(error: OakestraError | undefined): void {
+    const isFault = error !== undefined && (error.kind === 'exhausted' || error.kind === 'unavailable');
+    if (isFault && failedSince !== error.code) {
+      failedSince = error.code;
+      logger.error(error.message, { code: error.code, ...error.details });
+    } else if (error === undefined && failedSince !== undefined) {
+      failedSince = undefined;
+      logger.info('the store writes again', { path });
+    }
+  }
+
+  function settle(thread: RunningThread, { id, result, failure }: ThreadReply): void {
+    const waiting = thread.waiting.get(id);
+    if (waiting === undefined) {
+      return;
+    }
+    thread.waiting.delete(id);
+    const isRead = waiting.body.kind === 'read';
+    const error = failure === undefined ? undefined : storeError(failure, path, isRead ? 'read' : 'write');
+    if (error !== undefined || waiting.body.kind === 'commit') {
+      noteHealth(error);
+    }
+    if (error === undefined) {
+      waiting.resolve(result ?? nothing);
+    } else {
+      waiting.reject(error);
+    }
+    if (thread.waiting.size === 0) {
+      thread.worker.unref();
+    }
+  }
+
+  function endThread(thread: RunningThread, cause: unknown): void {
+    if (running === thread) {
+      running = undefined;
+    }
+    if (thread.waiting.size === 0) {
+      return;
+    }
+    const reason = cause === undefined ? 'it ended' : messageOf(cause);
+    const error = new OakestraError(
+      'unavailable',
+      'store-thread-ended',
+      `The thread of the store ${path} ended unexpectedly (${reason}). It starts again with the next request; ` +
+        'what was not acknowledged may or may not have been stored.',
+      { cause, details: { path } },
+    );
+    logger.error(error.message, { code: error.code, waiting: thread.waiting.size });
+    for (const { reject } of thread.waiting.values()) {
+      reject(error);
+    }
+    thread.waiting.clear();
+  }
+
+  function start(): RunningThread {
+    const worker = startSqliteThread(settings);
+    let cause: unknown;
+    const waiting = new Map<number, Waiting>();
+    const ended = new Promise<void>((resolve) => {
+      worker.on('exit', () => {
+        endThread(thread, cause);
+        resolve();
+      });
+    });
+    const thread: RunningThread = { worker, waiting, ended };
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('message', ({ replies, group }: ThreadMessage) => {
+      if (group !== undefined) {
+        noteGroup(group);
+      }
+      for (const reply of replies) {
+        settle(thread, reply);
+      }
+    });
+    return thread;
+  }
+
+  function post(body: ThreadRequestBody): Promise<StatementResult> {
+    running ??= start();
+    const thread = running;
+    if (thread.waiting.size >= waitingLimit) {
+      const text = `${thread.waiting.size} requests wait for the disk of the store ${path}: it is too slow.`;
+      return Promise.reject(new OakestraError('exhausted', 'store-overloaded', text, { details: { path } }));
+    }
+    return new Promise((resolve, reject) => {
+      const request: ThreadRequest = { ...body, id: nextId };
+      nextId += 1;
+      thread.worker.postMessage(request);
+      if (thread.waiting.size === 0) {
+        thread.worker.ref();
+      }
+      thread.waiting.set(request.id, { body, resolve, reject });
+    });
+  }
+
+  async function shutDown(): Promise<void> {
+    const thread = running;
+    if (thread === undefined) {
+      return;
+    }
+    let cancel: CancelTimer = () => {};
+    const overdue = new Promise<'overdue'>((resolve) => {
+      cancel = clock.setTimer(closeDeadlineMs, () => resolve('overdue'));
+    });
+    const closed = post({ kind: 'close' }).then(() => thread.ended);
+    try {
+      if ((await Promise.race([closed, overdue])) === 'overdue') {
+        logger.error('the store did not close in time; its thread is ended', { path, closeDeadlineMs });
+        closed.catch(() => {});
+        await thread.worker.terminate();
+      }
+    } finally {
+      cancel();
+      // After a failed close nothing else ends the thread.
+      await thread.worker.terminate();
+    }
+  }
+
+  return {
+    request: (body) => (closing === undefined ? post(body) : Promise.reject(closedError(path))),
+    get statistics() {
+      return { ...counts };
+    },
+    close() {
+      closing ??= shutDown();
+      return closing;
+    },
+  };
+}
