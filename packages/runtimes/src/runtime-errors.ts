@@ -1,13 +1,10 @@
 import { messageOf, OakestraError } from '@oakestra/contracts';
 
-/** The codes of every failure that a runtime reports; each has one meaning and never gets another. */
+/**
+ * The codes of every failure that a runtime reports, beside those of images and registries
+ * (`images/image-errors.ts`); each has one meaning and never gets another.
+ */
 export type RuntimeErrorCode =
-  | 'image-not-found'
-  | 'image-platform-missing'
-  | 'image-invalid'
-  | 'registry-unreachable'
-  | 'registry-refused'
-  | 'registry-unauthorized'
   | 'command-missing'
   | 'command-not-found'
   | 'command-not-executable'
@@ -43,45 +40,6 @@ function runtimeError(
   cause?: unknown,
 ): OakestraError {
   return new OakestraError(kind, code, message, { details: about, cause });
-}
-
-/** The registry answered and does not have it (or hides it from this user). */
-export function imageNotFound(reference: string, cause?: unknown): OakestraError {
-  const message = `Image ${reference} does not exist in its registry, or may not be seen without credentials. Check name and tag.`;
-  return runtimeError('not-found', 'image-not-found', message, { reference }, cause);
-}
-
-/** The image exists, but not for the platform that is needed. */
-export function imagePlatformMissing(
-  reference: string,
-  platform: string,
-  available: readonly string[],
-): OakestraError {
-  const offered = available.length > 0 ? available.join(', ') : 'none that is known';
-  const message = `Image ${reference} has no variant for ${platform}; it offers ${offered}. Build it for this platform or place the service elsewhere.`;
-  return runtimeError('not-found', 'image-platform-missing', message, { reference, platform, available });
-}
-
-/** What the registry delivered cannot be used. */
-export function imageInvalid(reference: string, reason: string, cause?: unknown): OakestraError {
-  const message = `Image ${reference} cannot be used: ${reason}. Push it again.`;
-  return runtimeError('invalid', 'image-invalid', message, { reference }, cause);
-}
-
-export function registryUnreachable(registry: string, reason: string, cause?: unknown): OakestraError {
-  const message = `Registry ${registry} cannot be reached: ${reason}. Check its name, that it runs, and the network of this worker.`;
-  return runtimeError('unavailable', 'registry-unreachable', message, { registry }, cause);
-}
-
-/** The registry answered with an error that is neither "not found" nor "not allowed". */
-export function registryRefused(registry: string, reason: string, cause?: unknown): OakestraError {
-  const message = `Registry ${registry} refused: ${reason}.`;
-  return runtimeError('unavailable', 'registry-refused', message, { registry }, cause);
-}
-
-export function registryUnauthorized(registry: string, reference: string, cause?: unknown): OakestraError {
-  const message = `Registry ${registry} does not let us have ${reference}. Give the service the credentials of an account that may pull it.`;
-  return runtimeError('unauthenticated', 'registry-unauthorized', message, { registry, reference }, cause);
 }
 
 export function commandMissing(image: string): OakestraError {
