@@ -1,0 +1,149 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Clock } from './clock.ts';
+
+/** First byte of a TLS record that carries a handshake, and so of every TLS connection. */
+const TLS_HANDSHAKE = 0x16;
+
+export interface SniffingServerOptions {
+  /** Gets each connection that begins with TLS: `(socket) => httpsServer.emit('connection', socket)`. */
+  readonly onTls: (socket: Socket) => void;
+  /** Gets every other connection: `(socket) => httpServer.emit('connection', socket)`. */
+  readonly onPlain: (socket: Socket) => void;
+  readonly clock: Clock;
+  /** A connection that has sent nothing for this long is cut. Default 10 s. */
+  readonly firstByteTimeoutMs?: number;
+  /** Connections beyond this number are refused. Default: as many as the system allows. */
+  readonly maxConnections?: number;
+}
+
+export interface ListenAddress {
+  /** 0 chooses a free port. */
+  readonly port: number;
+  /** Default: all addresses, IPv6 and IPv4. */
+  readonly host?: string;
+}
+
+export interface SniffingServer {
+  /** Resolves when connections are accepted; rejects with a {@link ListenError}. */
+  listen(address: ListenAddress): Promise<AddressInfo>;
+  /**
+   * Accepts nothing more, waits up to `drainMs` (default 0) for the connections to end by themselves, then cuts the
+   * rest. Idempotent.
+   */
+  close(drainMs?: number): Promise<void>;
+  /** Open connections, those handed over included. */
+  readonly connections: number;
+}
+
+/** A port could not be opened. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly kind: 'conflict' | 'forbidden' | 'unavailable';
+  readonly code: 'port-in-use' | 'port-denied' | 'listen-failed';
+
+  constructor({ host, port }: ListenAddress, cause: NodeJS.ErrnoException) {
+    const where = `${host === undefined ? 'port ' : `${host}:`}${port}`;
+    if (cause.code === 'EADDRINUSE') {
+      super(`${where} is in use by another program; stop that, or configure another port`, { cause });
+      [this.kind, this.code] = ['conflict', 'port-in-use'];
+    } else if (cause.code === 'EACCES') {
+      super(`${where} may not be opened by this user; run as root, or configure a port above 1023`, {
+        cause,
+      });
+      [this.kind, this.code] = ['forbidden', 'port-denied'];
+    } else {
+      super(`cannot listen on ${where}: ${cause.message}`, { cause });
+      [this.kind, this.code] = ['unavailable', 'listen-failed'];
+    }
+  }
+}
+
+/**
+ * One TCP port for TLS and plaintext, told apart by the first byte. A socket is handed over with nothing consumed and
+ * not yet flowing; from then on it belongs to the receiver, which also sets its further timeouts. `close()` cuts
+ * handed-over sockets too.
+ */
+export function createSniffingServer(options: SniffingServerOptions): SniffingServer {
+  const { clock, firstByteTimeoutMs = 10_000 } = options;
+  const sockets = new Set<Socket>();
+  let onEmpty = () => {};
+
+  // HTTP clients may close their half after the request and still want the answer; TLS connections may not.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      if (sockets.size === 0) onEmpty();
+    });
+    sniff(socket);
+  });
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
+
+  const sniff = (socket: Socket) => {
+    const cut = () => socket.destroy();
+    const cancelTimer = clock.setTimer(firstByteTimeoutMs, cut);
+    const onReadable = () => {
+      const chunk: Buffer | null = socket.read();
+      if (chunk === null) return;
+      settle();
+      socket.unshift(chunk);
+      // One tick later the stream has forgotten our listener: the receiver may read it in any way it likes.
+      process.nextTick(handOver, socket, chunk[0] === TLS_HANDSHAKE);
+    };
+    const settle = () => {
+      cancelTimer();
+      socket.off('readable', onReadable).off('end', cut).off('close', settle);
+    };
+    // A reset by the peer is no event of ours; without a listener it would end the process.
+    socket.on('error', () => {});
+    socket.on('readable', onReadable).on('end', cut).on('close', settle);
+  };
+
+  const handOver = (socket: Socket, isTls: boolean) => {
+    if (socket.destroyed) return;
+    if (isTls) socket.allowHalfOpen = false;
+    (isTls ? options.onTls : options.onPlain)(socket);
+  };
+
+  const drained = (drainMs: number) =>
+    new Promise<void>((resolve) => {
+      if (sockets.size === 0 || drainMs <= 0) {
+        resolve();
+        return;
+      }
+      const cancelTimer = clock.setTimer(drainMs, resolve);
+      onEmpty = () => {
+        cancelTimer();
+        resolve();
+      };
+    });
+
+  let closing: Promise<void> | undefined;
+  const closeOnce = async (drainMs: number) => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await drained(drainMs);
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+
+  return {
+    listen: (address) =>
+      new Promise((resolve, reject) => {
+        const onError = (error: NodeJS.ErrnoException) => reject(new ListenError(address, error));
+        server.once('error', onError);
+        server.listen({ port: address.port, host: address.host }, () => {
+          server.off('error', onError);
+          // Failures to accept (no descriptors left) are temporary; the listener stays.
+          server.on('error', () => {});
+          resolve(server.address() as AddressInfo);
+        });
+      }),
+    close(drainMs = 0) {
+      closing ??= closeOnce(drainMs);
+      return closing;
+    },
+    get connections() {
+      return sockets.size;
+    },
+  };
+}
