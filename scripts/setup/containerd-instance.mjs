@@ -88,10 +88,11 @@ export async function containerdAnswers(address) {
  * @param {ContainerdPlace} place
  * @param {object} [options]
  * @param {readonly string[]} [options.through]  command that starts it, such as `nsenter --net=…`
+ * @param {NodeJS.ProcessEnv} [options.env]      default: the environment of this process
  * @param {number} [options.timeoutMs]           default 30 s
  * @returns {Promise<{ pid: number, isNew: boolean }>}
  */
-export async function startContainerd(place, { through = [], timeoutMs = 30_000 } = {}) {
+export async function startContainerd(place, { through = [], env = process.env, timeoutMs = 30_000 } = {}) {
   if (place.address.length > 100) {
     throw new SetupError(
       `The socket path ${place.address} is too long for the kernel: choose a shorter folder.`,
@@ -107,7 +108,7 @@ export async function startContainerd(place, { through = [], timeoutMs = 30_000 
   }
   const config = join(place.state, 'config.toml');
   writeFileSync(config, containerdConfig(place), { mode: 0o600 });
-  const pid = await launch(place, [...through, 'containerd', '--config', config]);
+  const pid = await launch(place, [...through, 'containerd', '--config', config], env);
   writePidFile(pidFileOf(place), pid);
   await untilReady(place, pid, timeoutMs);
   return { pid, isNew: true };
@@ -116,13 +117,14 @@ export async function startContainerd(place, { through = [], timeoutMs = 30_000 
 /**
  * @param {ContainerdPlace} place
  * @param {readonly string[]} command
+ * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>}
  */
-async function launch(place, [program = '', ...args]) {
+async function launch(place, [program = '', ...args], env) {
   keepLogSmall(place.logFile);
   const log = openSync(place.logFile, 'a', 0o640);
   try {
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/' });
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], cwd: '/', env });
     child.unref();
     return await new Promise((resolve, reject) => {
       child.once('spawn', () => resolve(/** @type {number} */ (child.pid)));

@@ -160,7 +160,7 @@ async function install(names, report) {
  */
 async function installAgain({ missing, isUpdated, report }) {
   if (!isUpdated) await update(report);
-  report.step('Trying once more, one package at a time');
+  report.step('That failed. Trying once more, one package at a time');
   const failures = await withoutServiceStarts(
     ...missing.map((wanted) => () => install([wanted.name], report)),
   );

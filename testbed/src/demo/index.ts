@@ -1,0 +1,1 @@
+export { buildDemoImage, type DemoSla, demoSla } from './demo.ts';
