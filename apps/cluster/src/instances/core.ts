@@ -1,0 +1,222 @@
+import type {
+  Epoch,
+  Greeting,
+  InstanceKey,
+  InstanceReport,
+  MemberFacts,
+  TierCommand,
+  TierReport,
+} from '@oakestra/contracts';
+import {
+  type Arbiter,
+  type ArbiterTiming,
+  createArbiter,
+  createReporter,
+  type DownReason,
+  type Effects,
+  type InstanceRecord,
+  placementOf,
+  type ReporterTiming,
+  type Schedule,
+  type StoredState,
+} from '@oakestra/ownership';
+
+export interface ClusterEffects extends Effects {
+  /** Present when a higher epoch than ever came from the root. */
+  readonly highestEpoch: Epoch | undefined;
+  readonly toRoot: readonly TierReport[];
+}
+
+export interface ClusterCoreOptions {
+  readonly stored: StoredState & { readonly highestEpoch: Epoch };
+  /** Rises with each start of the process. */
+  readonly boot: number;
+  readonly schedule: Schedule;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly mintIncarnation: () => string;
+  readonly timing?: Partial<ArbiterTiming>;
+  readonly reporterTiming?: ReporterTiming;
+}
+
+/** What a cluster decides: an arbiter over its workers below, a reporter to the root above. Pure. */
+export interface ClusterCore {
+  readonly arbiter: Pick<Arbiter, 'record' | 'records' | 'members' | 'memberState' | 'isLearning'>;
+  rootUp(): void;
+  rootDown(): void;
+  rootCommand(command: TierCommand): void;
+  greeting(): Greeting;
+  workerUp(id: string, greeting: Greeting): void;
+  workerDown(id: string, reason: DownReason): void;
+  workerHeard(id: string): void;
+  workerFacts(id: string, facts: MemberFacts): void;
+  workerReport(id: string, report: TierReport): void;
+  selfLate(lateMs: number): void;
+  tick(): void;
+  nextDeadlineMs(): number | undefined;
+  takeEffects(): ClusterEffects;
+}
+
+export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
+  const { stored, nowMs } = options;
+  const arbiter = createArbiter({
+    tier: 'cluster',
+    schedule: options.schedule,
+    nowMs,
+    wallMs: options.wallMs,
+    mintIncarnation: options.mintIncarnation,
+    stored,
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+  });
+  // The published table belongs to this life of the process; a new incarnation of the store needs no new table.
+  const source = { incarnation: stored.incarnation, boot: options.boot };
+  const reporter = createReporter({
+    source,
+    nowMs,
+    ...(options.reporterTiming === undefined ? {} : { timing: options.reporterTiming }),
+  });
+  let highestEpoch = stored.highestEpoch;
+  let isHighestChanged = false;
+  let toRoot: TierReport[] = [];
+
+  const publish = (record: InstanceRecord): void => {
+    const report = reportOf(record);
+    const isLazy = report.phase === 'pending' || report.phase === 'starting';
+    reporter.set(record.key, report, isLazy ? 'lazy' : 'urgent');
+  };
+
+  for (const record of stored.records) publish(record);
+
+  const sawEpoch = (epoch: Epoch): void => {
+    if (epoch.root <= highestEpoch.root) return;
+    highestEpoch = { root: epoch.root, cluster: 0 };
+    isHighestChanged = true;
+  };
+
+  const describe = (key: InstanceKey): void => {
+    const record = arbiter.record(key);
+    if (record === undefined || record.wanted === 'removed') return;
+    toRoot.push({
+      type: 'described',
+      key,
+      epoch: reportOf(record).epoch,
+      document: record.document,
+      ownerUserId: record.ownerUserId,
+    });
+  };
+
+  return {
+    arbiter,
+    rootUp: () => reporter.sessionUp(),
+    rootDown: () => reporter.sessionDown(),
+
+    rootCommand(command) {
+      switch (command.type) {
+        case 'deploy':
+          sawEpoch(command.epoch);
+          arbiter.deploy(command);
+          break;
+        case 'remove':
+          sawEpoch(command.epoch);
+          arbiter.remove(command);
+          break;
+        case 'forget':
+          arbiter.forget(command.key, command.epoch);
+          break;
+        case 'describe':
+          describe(command.key);
+          break;
+        case 'sync':
+          reporter.answer(command);
+          break;
+      }
+    },
+
+    greeting: () => ({ incarnation: source.incarnation, boot: source.boot, highestEpoch }),
+    workerUp: (id, greeting) => arbiter.memberUp(id, greeting),
+    workerDown: (id, reason) => arbiter.memberDown(id, reason),
+    workerHeard: (id) => arbiter.memberHeard(id),
+    workerFacts: (id, facts) => arbiter.memberFacts(id, facts),
+
+    workerReport(id, report) {
+      switch (report.type) {
+        case 'changes':
+        case 'digest':
+        case 'page':
+          arbiter.receive(id, report);
+          break;
+        case 'described':
+          arbiter.adopt(id, report);
+          break;
+        case 'facts':
+          arbiter.memberFacts(id, report);
+          break;
+        case 'usage':
+          arbiter.memberHeard(id);
+          break;
+      }
+    },
+
+    selfLate: (lateMs) => arbiter.selfLate(lateMs),
+
+    tick() {
+      arbiter.tick();
+      reporter.tick();
+    },
+
+    nextDeadlineMs() {
+      const ours = arbiter.nextDeadlineMs();
+      const reports = reporter.nextDeadlineMs();
+      if (ours === undefined || reports === undefined) return ours ?? reports;
+      return Math.min(ours, reports);
+    },
+
+    takeEffects() {
+      const effects = arbiter.takeEffects();
+      for (const [key, record] of effects.writes) {
+        if (record === null) reporter.delete(key);
+        else publish(record);
+      }
+      const isTouched = effects.notices.some(
+        (notice) => notice.kind === 'changed' && !effects.writes.has(notice.key),
+      );
+      if (isTouched) reporter.offerDigest();
+      const result: ClusterEffects = {
+        ...effects,
+        highestEpoch: isHighestChanged ? highestEpoch : undefined,
+        toRoot: [...toRoot, ...reporter.takeMessages()],
+      };
+      isHighestChanged = false;
+      toRoot = [];
+      return result;
+    },
+  };
+}
+
+/** What the root is told of a record. */
+export function reportOf(record: InstanceRecord): InstanceReport {
+  const owner = placementOf(record, 'owner');
+  const isGone = record.wanted === 'removed' && record.phase === 'removed' && record.placements.length === 0;
+  return {
+    epoch: isGone ? (record.tombstone ?? { root: record.authority, cluster: 0 }) : heldEpoch(record),
+    phase: isGone ? 'removed' : record.phase === 'removed' || owner === undefined ? 'pending' : record.phase,
+    status: record.status,
+    detail: record.detail,
+    failures: record.failures,
+    sinceMs: record.sinceMs,
+    ...(record.workerId === null ? {} : { workerId: record.workerId }),
+    ...(record.workerAddress === null ? {} : { workerAddress: record.workerAddress }),
+  };
+}
+
+/** The epoch that the root may believe in: of a removal under way still the one that is being removed. */
+function heldEpoch(record: InstanceRecord): Epoch {
+  if (record.wanted === 'running') {
+    return { root: record.authority, cluster: placementOf(record, 'owner')?.epoch.cluster ?? 0 };
+  }
+  let held: Epoch = { root: 0, cluster: 0 };
+  for (const { epoch } of record.placements) {
+    if (epoch.root > held.root || (epoch.root === held.root && epoch.cluster > held.cluster)) held = epoch;
+  }
+  return held;
+}

@@ -1,0 +1,1 @@
+export { type ClusterCore, type ClusterCoreOptions, type ClusterEffects, createClusterCore } from './core.ts';

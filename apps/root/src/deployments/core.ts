@@ -1,0 +1,254 @@
+import {
+  type Greeting,
+  type InstanceKey,
+  instanceKey,
+  OakestraError,
+  parseInstanceKey,
+  type ServiceDocument,
+  type TierReport,
+} from '@oakestra/contracts';
+import {
+  type Arbiter,
+  type ArbiterTiming,
+  createArbiter,
+  type DownReason,
+  type Effects,
+  type Schedule,
+  type StoredState,
+} from '@oakestra/ownership';
+
+/** A service as the root keeps it. Replaced, never changed in place. */
+export interface ServiceRecord {
+  readonly id: string;
+  readonly ownerUserId: string;
+  readonly document: ServiceDocument;
+  readonly nextInstanceNumber: number;
+}
+
+export interface RootEffects extends Effects {
+  /** Newest service by id; null: delete it. */
+  readonly serviceWrites: ReadonlyMap<string, ServiceRecord | null>;
+  /** Services that were learned from below. */
+  readonly adoptedServices: readonly ServiceRecord[];
+}
+
+export interface RootCoreOptions {
+  readonly stored: StoredState & { readonly services: readonly ServiceRecord[] };
+  readonly schedule: Schedule;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly mintIncarnation: () => string;
+  readonly timing?: Partial<ArbiterTiming>;
+}
+
+/** What the root decides: services, their instances, and which cluster each is given to. Pure. */
+export interface RootCore {
+  readonly arbiter: Pick<
+    Arbiter,
+    'record' | 'records' | 'members' | 'memberState' | 'isLearning' | 'incarnation' | 'counter'
+  >;
+  registerService(service: Omit<ServiceRecord, 'nextInstanceNumber'>): void;
+  removeService(id: string): void;
+  service(id: string): ServiceRecord | undefined;
+  serviceByJobName(jobName: string): ServiceRecord | undefined;
+  services(): IterableIterator<ServiceRecord>;
+  /** Takes the next number. */
+  requestInstance(serviceId: string): number;
+  removeInstance(serviceId: string, number: number): void;
+  removeAllInstances(serviceId: string): void;
+
+  clusterUp(id: string, greeting: Greeting): void;
+  clusterDown(id: string, reason: DownReason): void;
+  clusterHeard(id: string): void;
+  clusterReport(id: string, report: TierReport): void;
+  selfLate(lateMs: number): void;
+  tick(): void;
+  nextDeadlineMs(): number | undefined;
+  takeEffects(): RootEffects;
+}
+
+/**
+ * Numbers that may have been given out by a life of the store that is lost: so many are skipped, so that an
+ * instance on a cluster that is out of reach keeps its number for itself.
+ */
+const NUMBERS_SKIPPED_AFTER_LOSS = 100;
+
+export function createRootCore(options: RootCoreOptions): RootCore {
+  const arbiter = createArbiter({
+    tier: 'root',
+    schedule: options.schedule,
+    nowMs: options.nowMs,
+    wallMs: options.wallMs,
+    mintIncarnation: options.mintIncarnation,
+    stored: options.stored,
+    timing: ROOT_TIMING,
+    ...(options.timing === undefined ? {} : { timing: { ...ROOT_TIMING, ...options.timing } }),
+  });
+  const services = new Map<string, ServiceRecord>();
+  const idByJobName = new Map<string, string>();
+  let serviceWrites = new Map<string, ServiceRecord | null>();
+  let adoptedServices: ServiceRecord[] = [];
+
+  const remember = (service: ServiceRecord): void => {
+    services.set(service.id, service);
+    idByJobName.set(service.document.job_name, service.id);
+  };
+
+  const write = (service: ServiceRecord): void => {
+    remember(service);
+    serviceWrites.set(service.id, service);
+  };
+
+  for (const service of options.stored.services) remember(service);
+
+  const known = (serviceId: string): ServiceRecord => {
+    const service = services.get(serviceId);
+    if (service === undefined) throw serviceNotFound(serviceId);
+    return service;
+  };
+
+  const keysOf = (serviceId: string): InstanceKey[] => {
+    const keys: InstanceKey[] = [];
+    for (const record of arbiter.records()) {
+      if (parseInstanceKey(record.key).serviceId === serviceId) keys.push(record.key);
+    }
+    return keys;
+  };
+
+  const learnService = (key: InstanceKey): void => {
+    const record = arbiter.record(key);
+    if (record === undefined) return;
+    const { serviceId, number } = parseInstanceKey(key);
+    const present = services.get(serviceId);
+    const next: ServiceRecord = {
+      id: serviceId,
+      ownerUserId: present?.ownerUserId ?? record.ownerUserId,
+      document: present?.document ?? record.document,
+      nextInstanceNumber: Math.max(present?.nextInstanceNumber ?? 0, number + 1 + NUMBERS_SKIPPED_AFTER_LOSS),
+    };
+    write(next);
+    if (present === undefined) adoptedServices.push(next);
+  };
+
+  const skipNumbers = (): void => {
+    for (const service of [...services.values()]) {
+      write({ ...service, nextInstanceNumber: service.nextInstanceNumber + NUMBERS_SKIPPED_AFTER_LOSS });
+    }
+  };
+
+  return {
+    arbiter,
+
+    registerService(service) {
+      if (idByJobName.has(service.document.job_name) || services.has(service.id)) {
+        throw new OakestraError(
+          'conflict',
+          'service-exists',
+          `A service named "${service.document.job_name}" exists already; choose another name or remove it first`,
+        );
+      }
+      write({ ...service, nextInstanceNumber: 0 });
+    },
+
+    removeService(id) {
+      const service = known(id);
+      for (const key of keysOf(id)) arbiter.unwant(key);
+      services.delete(id);
+      idByJobName.delete(service.document.job_name);
+      serviceWrites.set(id, null);
+    },
+
+    service: (id) => services.get(id),
+    serviceByJobName: (jobName) => services.get(idByJobName.get(jobName) ?? ''),
+    services: () => services.values(),
+
+    requestInstance(serviceId) {
+      const service = known(serviceId);
+      const number = service.nextInstanceNumber;
+      write({ ...service, nextInstanceNumber: number + 1 });
+      arbiter.want({
+        key: instanceKey(serviceId, number),
+        document: service.document,
+        ownerUserId: service.ownerUserId,
+      });
+      return number;
+    },
+
+    removeInstance(serviceId, number) {
+      known(serviceId);
+      if (!arbiter.unwant(instanceKey(serviceId, number))) {
+        throw new OakestraError('not-found', 'instance-not-found', `This service has no instance ${number}`);
+      }
+    },
+
+    removeAllInstances(serviceId) {
+      known(serviceId);
+      for (const key of keysOf(serviceId)) arbiter.unwant(key);
+    },
+
+    clusterUp: (id, greeting) => arbiter.memberUp(id, greeting),
+    clusterDown: (id, reason) => arbiter.memberDown(id, reason),
+    clusterHeard: (id) => arbiter.memberHeard(id),
+
+    clusterReport(id, report) {
+      switch (report.type) {
+        case 'changes':
+        case 'digest':
+        case 'page':
+          arbiter.receive(id, report);
+          break;
+        case 'described':
+          arbiter.adopt(id, report);
+          break;
+        case 'facts':
+          arbiter.memberFacts(id, report);
+          break;
+        case 'usage':
+          arbiter.memberHeard(id);
+          break;
+      }
+    },
+
+    selfLate: (lateMs) => arbiter.selfLate(lateMs),
+    tick: () => arbiter.tick(),
+    nextDeadlineMs: () => arbiter.nextDeadlineMs(),
+
+    takeEffects() {
+      const effects = arbiter.takeEffects();
+      for (const notice of effects.notices) {
+        if (notice.kind === 'store-restored') skipNumbers();
+        else if (notice.kind === 'adopted') learnService(notice.key);
+      }
+      const result: RootEffects = {
+        ...effects,
+        // A service and its numbers are intents: never spoken of before they are on disk.
+        durability: serviceWrites.size > 0 ? 'full' : effects.durability,
+        serviceWrites,
+        adoptedServices,
+      };
+      serviceWrites = new Map();
+      adoptedServices = [];
+      return result;
+    },
+  };
+}
+
+/**
+ * A cluster heals by itself while its root cannot see it, so the root waits for minutes before it gives the
+ * instances of a silent cluster to another one.
+ */
+const ROOT_TIMING: Partial<ArbiterTiming> = {
+  resetGraceMs: 300_000,
+  silenceGraceMs: 300_000,
+  startGraceMs: 300_000,
+  learnMs: 60_000,
+  fenceMarginMs: 30_000,
+};
+
+export function serviceNotFound(serviceId: string): OakestraError {
+  return new OakestraError(
+    'not-found',
+    'service-not-found',
+    `There is no service with the id "${serviceId}"`,
+  );
+}

@@ -1,0 +1,45 @@
+import type { Epoch, InstanceKey, InstancePhase, ServiceDocument, StatusWord } from '@oakestra/contracts';
+
+/**
+ * `owner`: the legitimate holder. `replacement`: started because the owner is under suspicion; becomes the owner
+ * when it is ready. `retired`: must stop, a newer owner exists.
+ */
+export type PlacementRole = 'owner' | 'replacement' | 'retired';
+
+export interface Placement {
+  readonly member: string;
+  readonly epoch: Epoch;
+  readonly role: PlacementRole;
+}
+
+/** The persisted truth of a tier about one instance. Replaced, never changed in place. */
+export interface InstanceRecord {
+  readonly key: InstanceKey;
+  readonly document: ServiceDocument;
+  readonly ownerUserId: string;
+  /** The root epoch under which this tier acts. At the root: that of the newest placement. */
+  readonly authority: number;
+  readonly wanted: 'running' | 'removed';
+  /** Of the tombstone when `wanted` is `removed`. */
+  readonly tombstone: Epoch | null;
+  /** The tombstone was learned from below (our store is the older one), nobody asked us for it. */
+  readonly isTombstoneLearned: boolean;
+  readonly placements: readonly Placement[];
+  readonly phase: InstancePhase;
+  readonly status: StatusWord;
+  readonly detail: string;
+  readonly failures: number;
+  /** Who ran it and as which placement, as last reported from below. */
+  readonly lastHolder: { readonly member: string; readonly epoch: Epoch } | null;
+  readonly workerId: string | null;
+  readonly workerAddress: string | null;
+  /** Unix milliseconds of the last change that was seen. */
+  readonly sinceMs: number;
+}
+
+export function placementOf(record: InstanceRecord, role: PlacementRole): Placement | undefined {
+  return record.placements.find((placement) => placement.role === role);
+}
+
+/** `full`: on disk before anyone hears of it; `normal`: an observation, which can be observed again. */
+export type Durability = 'full' | 'normal';
