@@ -28,9 +28,13 @@ export interface LayerDescriptor extends Descriptor {
   readonly compression: LayerCompression;
 }
 
-export type Manifest =
+export type Manifest = {
+  /** As the document itself says, or as it must be understood. */
+  readonly mediaType: string;
+} & (
   | { readonly kind: 'index'; readonly entries: readonly IndexEntry[] }
-  | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly LayerDescriptor[] };
+  | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly LayerDescriptor[] }
+);
 
 /** Manifests and configurations are small; more than this is refused before it fills memory. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -56,8 +60,9 @@ export function parseManifest(bytes: Uint8Array, mediaType: string, imageName: s
       { details: { mediaType: type } },
     );
   }
-  if (isIndexType(type)) return { kind: 'index', entries: parseEntries(document, imageName) };
-  if (isManifestType(type)) return parseImageManifest(document, imageName);
+  if (isIndexType(type))
+    return { kind: 'index', mediaType: type, entries: parseEntries(document, imageName) };
+  if (isManifestType(type)) return parseImageManifest(document, type, imageName);
   throw imageError(
     'image-unsupported',
     `Image ${imageName} has a manifest of type "${type}", which is no container image that we can run`,
@@ -120,7 +125,11 @@ function parseEntries(document: Record<string, unknown>, imageName: string): Ind
   });
 }
 
-function parseImageManifest(document: Record<string, unknown>, imageName: string): Manifest {
+function parseImageManifest(
+  document: Record<string, unknown>,
+  mediaType: string,
+  imageName: string,
+): Manifest {
   const config = parseDescriptor(asRecord(document.config, 'config', imageName), 'config', imageName);
   if (!isConfigType(config.mediaType)) {
     throw imageError(
@@ -140,7 +149,7 @@ function parseImageManifest(document: Record<string, unknown>, imageName: string
       { details: { mediaType: descriptor.mediaType } },
     );
   });
-  return { kind: 'image', config, layers };
+  return { kind: 'image', mediaType, config, layers };
 }
 
 function parseDescriptor(item: Record<string, unknown>, path: string, imageName: string): Descriptor {
