@@ -109,6 +109,30 @@ describe('network plan', () => {
     expect(kinds(plan.steps)).toContain('configure-namespace');
   });
 
+  it('plugs cables in again when the bridge was deleted behind our back', () => {
+    const current = after([instance(0)]);
+    const unplugged = current.interfaces.map(({ name, label }) => ({ name, ...(label && { label }) }));
+    const { bridge: _, ...noBridge } = { ...current, interfaces: unplugged };
+    const plan = planNetwork(noBridge, { settings, instances: [instance(0)] });
+    expect(plan.kept).toEqual([instance(0).id]);
+    expect(plan.steps).toContainEqual({ kind: 'plug-in-interface', name: 'oakv0', bridge: 'oak0' });
+    expect(kinds(plan.steps)).toContain('create-bridge');
+    expect(kinds(plan.steps)).not.toContain('create-namespace');
+  });
+
+  it('makes many instances in phases, so that few programs do the work', () => {
+    const plan = planNetwork(after([]), { settings, instances: [instance(0), instance(1)] });
+    expect(kinds(plan.steps)).toEqual([
+      'create-namespace',
+      'create-namespace',
+      'connect-namespace',
+      'connect-namespace',
+      'configure-namespace',
+      'configure-namespace',
+      'replace-rules',
+    ]);
+  });
+
   it('repairs a bridge that lost its address or has another one', () => {
     const current = { ...after([]), bridge: { cidrs: ['10.7.0.1/16'], isUp: false, mtu: 1500 } };
     expect(planNetwork(current, { settings, instances: [] }).steps.slice(0, 3)).toEqual([
@@ -175,6 +199,13 @@ describe('the label of a cable', () => {
 
   it('fits the kernel however long the id is', () => {
     expect(formatInterfaceLabel({ ...label, instanceId: 'x'.repeat(500) })).toHaveLength(255);
+  });
+
+  it('survives ids that no shell would like', () => {
+    const odd = { ...label, instanceId: 'a "b\' ü\n%' };
+    expect(formatInterfaceLabel(odd)).toMatch(/^[\x20-\x7e]+$/);
+    expect(formatInterfaceLabel(odd)).not.toMatch(/["']/);
+    expect(parseInterfaceLabel(formatInterfaceLabel(odd))).toEqual(odd);
   });
 
   it('of somebody else is none', () => {

@@ -26,6 +26,8 @@ export interface NetworkPlan {
   readonly removed: readonly string[];
   /** Namespaces of nobody we know with processes in them: kept and shown (ownership rule 2 of the design). */
   readonly quarantined: readonly string[];
+  /** All that have published ports afterwards: the wanted ones, and those in quarantine. */
+  readonly connected: readonly InstanceNetwork[];
   /** For people: firewalls that we may not change and that drop our traffic. */
   readonly obstacles: readonly string[];
 }
@@ -40,10 +42,10 @@ export interface WantedNetwork {
 export function planNetwork(current: CurrentNetwork, wanted: WantedNetwork): NetworkPlan {
   const { settings } = wanted;
   const leftovers = findLeftovers(current, wanted);
-  const isComplete = (instance: InstanceNetwork) => isConnected(current, settings, instance);
-  const kept = wanted.instances.filter(isComplete);
-  const created = wanted.instances.filter((instance) => !isComplete(instance));
+  const kept = wanted.instances.filter((instance) => cableOf(current, instance) !== undefined);
+  const created = wanted.instances.filter((instance) => cableOf(current, instance) === undefined);
   const strangers = leftovers.quarantined.flatMap((name) => asInstance(current, name));
+  const connected = withStrangers(wanted.instances, strangers);
   const acceptance = planFirewalls(settings, current.foreignChains);
   return {
     steps: [
@@ -51,8 +53,9 @@ export function planNetwork(current: CurrentNetwork, wanted: WantedNetwork): Net
       ...created.flatMap((instance) => removeRemains(current, instance)),
       ...planBridge(current, settings),
       ...planSysctls(current, settings),
-      ...created.flatMap((instance) => connectSteps(settings, instance)),
-      { kind: 'replace-rules', text: renderRuleSet(settings, withStrangers(wanted.instances, strangers)) },
+      ...[...kept, ...strangers].flatMap((instance) => plugIn(current, settings, instance)),
+      ...inPhases(created.map((instance) => connectSteps(settings, instance))),
+      { kind: 'replace-rules', text: renderRuleSet(settings, connected) },
       ...acceptance.steps,
       ...leftovers.addresses.map(flushInstance),
     ],
@@ -60,6 +63,7 @@ export function planNetwork(current: CurrentNetwork, wanted: WantedNetwork): Net
     created: created.map(({ id }) => id),
     removed: leftovers.removed,
     quarantined: leftovers.quarantined,
+    connected,
     obstacles: acceptance.obstacles,
   };
 }
@@ -200,13 +204,28 @@ function planSysctls(current: CurrentNetwork, settings: NetworkSettings): Networ
     .map((sysctl) => ({ kind: 'set-sysctl', ...sysctl }));
 }
 
-function isConnected(current: CurrentNetwork, settings: NetworkSettings, instance: InstanceNetwork): boolean {
-  const cable = current.interfaces.find(({ name }) => name === instance.hostInterface);
-  return (
-    current.namespaces.some(({ name }) => name === instance.namespace) &&
-    cable?.bridge === settings.bridge &&
-    cable.label?.address === instance.address
-  );
+/** The cable of an instance that is as it should be, plugged in or not. */
+function cableOf(current: CurrentNetwork, instance: InstanceNetwork): CurrentInterface | undefined {
+  const { namespace, hostInterface, address } = instance;
+  if (!current.namespaces.some(({ name }) => name === namespace)) return undefined;
+  return current.interfaces.find(({ name, label }) => name === hostInterface && label?.address === address);
+}
+
+/** Cables fall out when the bridge is deleted behind our back; the instances need not notice. */
+function plugIn(
+  current: CurrentNetwork,
+  settings: NetworkSettings,
+  instance: InstanceNetwork,
+): NetworkStep[] {
+  const cable = cableOf(current, instance);
+  if (cable === undefined || cable.bridge === settings.bridge) return [];
+  return [{ kind: 'plug-in-interface', name: cable.name, bridge: settings.bridge }];
+}
+
+/** First all first steps, then all second ones: neighbours of one kind go to the kernel together. */
+function inPhases(lists: readonly (readonly NetworkStep[])[]): NetworkStep[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, phase) => lists.flatMap((list) => list[phase] ?? [])).flat();
 }
 
 /** Half of an instance's network, or one with another address: made anew. */

@@ -43,15 +43,28 @@ export interface InterfaceLabel {
 /** The kernel keeps at most 255 bytes. */
 const LONGEST_ALIAS = 255;
 
-/** The alias of an interface that says whose it is. An id that does not fit is cut: the namespace still tells. */
+/**
+ * The alias of an interface that says whose it is: printable and without quotes, whatever the id. An id that does
+ * not fit is cut: the namespace still tells.
+ */
 export function formatInterfaceLabel(label: InterfaceLabel): string {
   const head = `oakestra ${label.namespace} ${label.address} `;
-  return head + label.instanceId.slice(0, LONGEST_ALIAS - head.length);
+  const id = encodeURIComponent(label.instanceId).replaceAll("'", '%27');
+  return head + id.slice(0, LONGEST_ALIAS - head.length);
 }
 
 export function parseInterfaceLabel(alias: string): InterfaceLabel | undefined {
   const match = /^oakestra (\S+) (\d+\.\d+\.\d+\.\d+) (\S+)$/.exec(alias);
   if (match === null) return undefined;
-  const [, namespace = '', address = '', instanceId = ''] = match;
-  return { namespace, address, instanceId };
+  const [, namespace = '', address = '', encodedId = ''] = match;
+  return { namespace, address, instanceId: decodeId(encodedId) };
+}
+
+function decodeId(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // It was cut in the middle of a character.
+    return text;
+  }
 }

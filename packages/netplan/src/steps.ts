@@ -33,6 +33,7 @@ export type NetworkStep =
       /** Kept by the kernel with the interface, so that a restarted worker can read it back. */
       readonly alias: string;
     }
+  | { readonly kind: 'plug-in-interface'; readonly name: string; readonly bridge: string }
   | {
       readonly kind: 'configure-namespace';
       readonly namespace: string;
