@@ -15,6 +15,7 @@ import { runCommand } from './command.mjs';
 import { killShims, unmountBelow } from './containerd-remains.mjs';
 import { endProcess, removePidFile, runningPid, startTimeOf, writePidFile } from './process-identity.mjs';
 import { SetupError } from './report.mjs';
+import { removeRuncStates } from './runc-remains.mjs';
 
 /**
  * @typedef {object} ContainerdPlace
@@ -200,6 +201,7 @@ export async function stopContainerd(place) {
 export async function removeContainerd(place) {
   await stopContainerd(place);
   await killShims(place.address);
+  removeRuncStates(place.state);
   for (const folder of [place.state, place.root]) {
     await unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true });

@@ -1,9 +1,10 @@
 // What a containerd leaves behind when it stops: by design its shims, their containers and mounts go on. Here they
 // are found by the address of the containerd they belong to, so that others' are never touched.
-import { readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { runCommand } from './command.mjs';
 import { startTimeOf } from './process-identity.mjs';
+import { removeCgroup } from './runc-remains.mjs';
 
 /** @param {string} file */
 function readOrEmpty(file) {
@@ -137,15 +138,6 @@ function shimSockets(shim) {
     return address.startsWith('unix:///') ? [address.slice('unix://'.length)] : [];
   } catch {
     return [];
-  }
-}
-
-/** @param {string} path */
-function removeCgroup(path) {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Someone else's processes are in it, or it is gone already.
   }
 }
 

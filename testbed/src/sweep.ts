@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killShims, unmountBelow } from '../../scripts/setup/containerd-remains.mjs';
+import { removeRuncStates } from '../../scripts/setup/runc-remains.mjs';
 import { NAMESPACE_FOLDER, NETWORK_PREFIX, removeLink, removeNamespace } from './hosts/index.ts';
 import { isOwnerAlive, OWNER_VARIABLE, ownerInName, SCRATCH_PREFIX } from './processes/index.ts';
 
@@ -26,6 +27,7 @@ export async function sweep(): Promise<SweepResult> {
   for (const directory of directories) {
     for (const place of [directory, ...listFolder(directory).map((name) => join(directory, name))]) {
       await killShims(join(place, 'containerd.sock'));
+      removeRuncStates(join(place, 'containerd-state'));
     }
   }
   const namespaces = abandoned(listFolder(NAMESPACE_FOLDER), NETWORK_PREFIX);

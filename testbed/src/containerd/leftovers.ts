@@ -7,6 +7,7 @@ import {
   mountsBelow,
   shimsOf,
 } from '../../../scripts/setup/containerd-remains.mjs';
+import { runcStatesOf } from '../../../scripts/setup/runc-remains.mjs';
 import { runCommand } from '../processes/index.ts';
 
 /** Each as `namespace/name`, as a path, or as a process id; all empty when nothing is left. */
@@ -17,6 +18,8 @@ export interface ContainerdLeftovers {
   readonly leases: readonly string[];
   readonly images: readonly string[];
   readonly shims: readonly string[];
+  /** Folders that runc keeps for its containers. */
+  readonly runcStates: readonly string[];
   /** Mount points below its folders. */
   readonly mounts: readonly string[];
   /** cgroups in which processes of its containers run, and all below the given parents. */
@@ -62,6 +65,7 @@ export async function leftoversOf(
     leases: await quietly('leases'),
     images: withImages ? await quietly('images') : [],
     shims: shims.map(String),
+    runcStates: runcStatesOf(place.state).map(({ folder }) => folder),
     mounts: [...mountsBelow(place.state), ...mountsBelow(place.root)],
     cgroups: [...new Set([...cgroupsOfContainers(shims), ...cgroupsBelow(cgroupParents)])].sort(),
   };
