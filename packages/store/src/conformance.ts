@@ -1,45 +1,10 @@
 import { OakestraError } from '@oakestra/contracts';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ConformanceSchema, conformanceMigrations } from './conformance-schema.ts';
 import type { Migrations } from './migrations.ts';
 import { expectChanges } from './statement.ts';
 import type { Store } from './store.ts';
-
-/** The tables of the suite. */
-export interface ConformanceSchema {
-  readonly boxes: {
-    readonly id: string;
-    readonly label: string;
-    readonly size: number;
-    readonly weight: number | null;
-  };
-  readonly items: { readonly id: string; readonly box: string; readonly position: number };
-}
-
-/** The migrations of the suite. */
-export const conformanceMigrations: Migrations = {
-  '0001-boxes': {
-    async up(db) {
-      await db.schema
-        .createTable('boxes')
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('label', 'text', (column) => column.notNull().unique())
-        .addColumn('size', 'bigint', (column) => column.notNull())
-        .addColumn('weight', 'real')
-        .execute();
-    },
-  },
-  '0002-items': {
-    async up(db) {
-      await db.schema
-        .createTable('items')
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('box', 'text', (column) => column.notNull().references('boxes.id').onDelete('cascade'))
-        .addColumn('position', 'integer', (column) => column.notNull())
-        .execute();
-    },
-  },
-};
 
 /** One database of its own, empty at first, that can be opened again after a close. */
 export interface StoreHarness {
@@ -99,7 +64,7 @@ export function describeStoreConformance(name: string, createHarness: () => Prom
       });
 
       it('returns every portable value as it was stored', async () => {
-        const row = { id: 'ä\u0000"', label: "it's ✓", size: 2 ** 53 - 1, weight: -0.125 };
+        const row = { id: 'ä"\n', label: "it's ✓", size: 2 ** 53 - 1, weight: -0.125 };
         await store.commit([store.db.insertInto('boxes').values(row)], full);
         expect(await store.db.selectFrom('boxes').selectAll().execute()).toEqual([row]);
       });
@@ -166,6 +131,11 @@ export function describeStoreConformance(name: string, createHarness: () => Prom
         });
         expect((await failureOf(store.commit([box('a'), wrong], full))).code).toBe('store-parameter');
         expect(await ids()).toEqual([]);
+      });
+
+      it('refuses text that not every engine can store', async () => {
+        const error = await failureOf(store.commit([box('a\u0000b')], full));
+        expect([error.kind, error.code]).toEqual(['invalid', 'store-text']);
       });
 
       it('takes an empty batch as done', async () => {

@@ -16,8 +16,8 @@ export interface RequestQueueOptions {
 }
 
 export interface RequestQueue {
-  /** Works until nothing can go on. True once the store was closed. */
-  work(): boolean;
+  /** Works until nothing can go on. `finished`: the thread has to end. */
+  work(): 'waiting' | 'finished';
 }
 
 /**
@@ -134,6 +134,10 @@ export function createRequestQueue({ engine, send, receive, nowMs }: RequestQueu
   return {
     work() {
       while (!isClosed) {
+        if (engine.isSpent) {
+          send({ replies: [], isLeaving: true });
+          return 'finished';
+        }
         waiting.push(...receive());
         if (session === undefined && waiting[0]?.kind === 'commit') {
           commitWaiting();
@@ -147,7 +151,7 @@ export function createRequestQueue({ engine, send, receive, nowMs }: RequestQueu
           handle(request);
         }
       }
-      return isClosed;
+      return isClosed ? 'finished' : 'waiting';
     },
   };
 }

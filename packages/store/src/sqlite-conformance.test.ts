@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type ConformanceSchema, describeStoreConformance } from './conformance.ts';
+import { describeStoreConformance } from './conformance.ts';
+import type { ConformanceSchema } from './conformance-schema.ts';
 import { openTestStore, temporaryFolder } from './test-ports.ts';
 
 describeStoreConformance('SQLite', async () => {

@@ -1,11 +1,16 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSyncInstance } from '@photostructure/sqlite';
-import type { Durability, References, StatementResult, WireStatement } from './thread-protocol.ts';
+import { StoreFault } from './sqlite-failure.ts';
+import type { Durability, References, Row, StatementResult, WireStatement } from './thread-protocol.ts';
 
 type DatabaseSyncInstance = InstanceType<typeof DatabaseSync>;
 
 const preparedLimit = 200;
+/** Estimated memory of one read's rows. Running out of it would end the whole process, not only the thread. */
+const readLimitBytes = 24 * 1024 * 1024;
+const rowOverheadBytes = 200;
+const valueOverheadBytes = 32;
 /** After a burst the write-ahead log shrinks back to this size. */
 const logSizeLimitBytes = 4 * 1024 * 1024;
 
@@ -70,6 +75,29 @@ export function openConnection(path: string, busyTimeoutMs: number): SqliteConne
   return connectionOver(database);
 }
 
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') {
+    return valueOverheadBytes + value.length;
+  }
+  return value instanceof Uint8Array ? valueOverheadBytes + value.byteLength : valueOverheadBytes;
+}
+
+function readRows(found: Iterable<Row>): Row[] {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (const row of found) {
+    bytes += rowOverheadBytes;
+    for (const name in row) {
+      bytes += sizeOf(row[name]);
+    }
+    if (bytes > readLimitBytes) {
+      throw new StoreFault('read-too-large', `more than ${readLimitBytes} bytes in ${rows.length} rows`);
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
 function connectionOver(database: DatabaseSyncInstance): SqliteConnection {
   const prepared = new Map<string, Prepared>();
   let isReadOnly = false;
@@ -101,7 +129,7 @@ function connectionOver(database: DatabaseSyncInstance): SqliteConnection {
     run({ sql, parameters }) {
       const { statement, isReader } = prepare(sql);
       if (isReader) {
-        return { rows: statement.all(...parameters), changes: 0, lastInsertId: 0 };
+        return { rows: readRows(statement.iterate(...parameters)), changes: 0, lastInsertId: 0 };
       }
       const { changes, lastInsertRowid } = statement.run(...parameters);
       return { rows: [], changes, lastInsertId: lastInsertRowid };

@@ -27,8 +27,13 @@ export interface GroupOutcome {
   readonly syncs: number;
 }
 
-/** The database as the thread uses it: it opens itself on first use, and again after the disk failed. */
+/** The database as the thread uses it: it opens itself on first use. */
 export interface SqliteEngine {
+  /**
+   * The disk failed and the connection must not be used again. The binding lets go of a file only when its
+   * thread ends, so the thread has to.
+   */
+  readonly isSpent: boolean;
   read(statement: WireStatement): StatementResult;
   /** A statement outside of groups, or inside of the transaction that is open. */
   execute(statement: WireStatement): StatementResult;
@@ -42,6 +47,7 @@ export interface SqliteEngine {
 
 export function createSqliteEngine(settings: ThreadSettings): SqliteEngine {
   let open: SqliteConnection | undefined;
+  let isSpent = false;
   let openTransaction: { durability: Durability; references: References } | undefined;
 
   function connection(): SqliteConnection {
@@ -49,29 +55,16 @@ export function createSqliteEngine(settings: ThreadSettings): SqliteEngine {
     return open;
   }
 
-  function drop(): void {
-    const dropped = open;
-    open = undefined;
-    try {
-      dropped?.close();
-    } catch {
-      // The disk is failing; what counts was reported by the call that found it.
-    }
-  }
-
-  /** Leaves no transaction behind; after a failure of the disk, the connection goes too. */
+  /** Leaves no transaction behind. */
   function recover(failure: Failure): void {
-    const code = primaryCode(failure);
+    // After a failed write or sync the state of the page cache is not known: begin anew from the disk.
+    isSpent ||= primaryCode(failure) === sqliteCode.ioError;
     try {
       if (open?.inTransaction) {
         open.run(rollback);
       }
     } catch {
-      drop();
-    }
-    // What the page cache holds after a failed write or sync is not known: read everything again from the disk.
-    if (code === sqliteCode.ioError || code === sqliteCode.corrupt || code === sqliteCode.notADatabase) {
-      drop();
+      isSpent = true;
     }
   }
 
@@ -149,7 +142,9 @@ export function createSqliteEngine(settings: ThreadSettings): SqliteEngine {
       if (batches.length === 1 || primaryCode(failure) === sqliteCode.ioError) {
         return { failures: batches.map(() => failure), syncs: 0 };
       }
-      const outcomes = batches.map((batch) => commitGroup([batch]));
+      const outcomes = batches.map((batch) =>
+        isSpent ? { failures: [failure], syncs: 0 } : commitGroup([batch]),
+      );
       return {
         failures: outcomes.flatMap((outcome) => outcome.failures),
         syncs: outcomes.reduce((sum, outcome) => sum + outcome.syncs, 0),
@@ -192,6 +187,9 @@ export function createSqliteEngine(settings: ThreadSettings): SqliteEngine {
   }
 
   return {
+    get isSpent() {
+      return isSpent;
+    },
     read(statement) {
       return guarded(() => {
         connection().setReadOnly(true);
@@ -245,7 +243,7 @@ function undone(): StoreFault {
 /** Copies the database to `path`, which appears only when it is complete and on the disk. */
 function writeBackup(db: SqliteConnection, path: string, mark: string): void {
   if (existsSync(path)) {
-    throw Object.assign(new Error(`${path} exists already`), { code: 'EEXIST', syscall: 'open' });
+    throw new StoreFault('file-exists', `${path} exists already`);
   }
   const partial = `${path}.partial`;
   rmSync(partial, { force: true });

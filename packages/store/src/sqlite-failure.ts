@@ -1,4 +1,4 @@
-import type { Failure } from './thread-protocol.ts';
+import type { Failure, FaultReason } from './thread-protocol.ts';
 
 /** SQLite's primary result codes that lead to a decision. */
 export const sqliteCode = {
@@ -23,9 +23,9 @@ export function primaryCode(failure: Failure): number | undefined {
 /** A failure that the store itself found, as opposed to SQLite or the operating system. */
 export class StoreFault extends Error {
   override readonly name = 'StoreFault';
-  readonly reason: 'expectation' | 'session' | 'internal';
+  readonly reason: FaultReason;
 
-  constructor(reason: 'expectation' | 'session' | 'internal', message: string) {
+  constructor(reason: FaultReason, message: string) {
     super(message);
     this.reason = reason;
   }

@@ -21,7 +21,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
   port.on('message', (request: ThreadRequest) => {
     first.push(request);
-    if (queue.work()) {
+    if (queue.work() === 'finished') {
       port.close();
     }
   });

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ThreadSettings } from './thread-protocol.ts';
 
-/** The thread holds one page cache and the rows of one read; more than this is a mistake that must not take the process. */
-const oldGenerationMib = 64;
+/** A ceiling above what the queue and the rows of one read may hold, not what the thread normally takes. */
+const oldGenerationMib = 128;
 const youngGenerationMib = 2;
 
 /**

@@ -41,6 +41,12 @@ export function toWire({ sql, parameters }: Pick<CompiledQuery, 'sql' | 'paramet
         { details: { sql } },
       );
     }
+    if (typeof value === 'string' && value.includes('\u0000')) {
+      const text = `Parameter ${index + 1} of a statement contains the character U+0000, which text cannot hold.`;
+      throw new OakestraError('invalid', 'store-text', `${text} Remove it from the value.`, {
+        details: { sql },
+      });
+    }
     return value;
   });
   return { sql, parameters: values };

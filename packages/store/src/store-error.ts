@@ -77,11 +77,7 @@ const bySystemCode: Readonly<Record<string, Meaning>> = {
   ENOTDIR: cannotOpen,
   ENOENT: cannotOpen,
   EROFS: readOnly,
-  EEXIST: {
-    kind: 'conflict',
-    code: 'store-file-exists',
-    say: (_path, { message }) => `Nothing was written: ${message}. Choose another path.`,
-  },
+  EEXIST: cannotOpen,
 };
 
 const byReason: Readonly<Record<Failure['reason'], Meaning>> = {
@@ -94,6 +90,16 @@ const byReason: Readonly<Record<Failure['reason'], Meaning>> = {
     kind: 'conflict',
     code: 'store-transaction-ended',
     say: (_path, { message }) => `The transaction cannot go on: ${message}.`,
+  },
+  'file-exists': {
+    kind: 'conflict',
+    code: 'store-file-exists',
+    say: (_path, { message }) => `Nothing was written: ${message}. Choose another path.`,
+  },
+  'read-too-large': {
+    kind: 'exhausted',
+    code: 'store-read-too-large',
+    say: (_path, { message }) => `A query found ${message}. Read page by page, ordered by a key.`,
   },
   sqlite: {
     kind: 'internal',

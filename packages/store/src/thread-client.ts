@@ -13,8 +13,9 @@ import type {
   ThreadSettings,
 } from './thread-protocol.ts';
 
-/** More waiting requests than this mean that the disk cannot follow; refusing beats running out of memory. */
-const waitingLimit = 100_000;
+/** More waiting than this means that the disk cannot follow; refusing beats running out of memory. */
+const waitingLimitBytes = 32 * 1024 * 1024;
+const requestOverheadBytes = 512;
 /** Closing waits this long for the disk to take what is queued. */
 const closeDeadlineMs = 60_000;
 const slowGroupMs = 1_000;
@@ -37,15 +38,19 @@ export interface ThreadClient {
 }
 
 interface Waiting {
-  readonly body: ThreadRequestBody;
+  readonly request: ThreadRequest;
+  readonly bytes: number;
   readonly resolve: (result: StatementResult) => void;
   readonly reject: (error: Error) => void;
 }
 
 interface RunningThread {
   readonly worker: Worker;
+  /** In the order of submission. */
   readonly waiting: Map<number, Waiting>;
   readonly ended: Promise<void>;
+  /** It has said that it ends: what it has not answered goes to its successor. */
+  isLeaving: boolean;
 }
 
 const nothing: StatementResult = { rows: [], changes: 0, lastInsertId: 0 };
@@ -54,11 +59,27 @@ export interface ThreadClientOptions {
   readonly settings: ThreadSettings;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Default: the thread that runs SQLite. */
+  readonly startThread?: (settings: ThreadSettings) => Worker;
 }
 
-/** Starts the thread with the first request, and anew when it ended by itself (for instance for lack of memory). */
-export function createThreadClient({ settings, logger, clock }: ThreadClientOptions): ThreadClient {
+function sizeOf(body: ThreadRequestBody): number {
+  const statements = body.kind === 'commit' ? body.statements : 'statement' in body ? [body.statement] : [];
+  let bytes = requestOverheadBytes;
+  for (const { sql, parameters } of statements) {
+    bytes += sql.length + requestOverheadBytes;
+    for (const value of parameters) {
+      bytes += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : 0;
+    }
+  }
+  return bytes;
+}
+
+/** Starts the thread with the first request, and anew when it ended. */
+export function createThreadClient(options: ThreadClientOptions): ThreadClient {
+  const { settings, logger, clock, startThread = startSqliteThread } = options;
   const { path } = settings;
+  let waitingBytes = 0;
   const counts = { batches: 0, groups: 0, syncs: 0 };
   let running: RunningThread | undefined;
   let nextId = 1;
@@ -95,9 +116,11 @@ export function createThreadClient({ settings, logger, clock }: ThreadClientOpti
       return;
     }
     thread.waiting.delete(id);
-    const isRead = waiting.body.kind === 'read';
+    waitingBytes -= waiting.bytes;
+    const { kind } = waiting.request;
+    const isRead = kind === 'read';
     const error = failure === undefined ? undefined : storeError(failure, path, isRead ? 'read' : 'write');
-    if (error !== undefined || waiting.body.kind === 'commit') {
+    if (error !== undefined || kind === 'commit') {
       noteHealth(error);
     }
     if (error === undefined) {
@@ -117,6 +140,10 @@ export function createThreadClient({ settings, logger, clock }: ThreadClientOpti
     if (thread.waiting.size === 0) {
       return;
     }
+    if (thread.isLeaving) {
+      handOver(thread.waiting);
+      return;
+    }
     const reason = cause === undefined ? 'it ended' : messageOf(cause);
     const error = new OakestraError(
       'unavailable',
@@ -126,14 +153,15 @@ export function createThreadClient({ settings, logger, clock }: ThreadClientOpti
       { cause, details: { path } },
     );
     logger.error(error.message, { code: error.code, waiting: thread.waiting.size });
-    for (const { reject } of thread.waiting.values()) {
+    for (const { reject, bytes } of thread.waiting.values()) {
+      waitingBytes -= bytes;
       reject(error);
     }
     thread.waiting.clear();
   }
 
   function start(): RunningThread {
-    const worker = startSqliteThread(settings);
+    const worker = startThread(settings);
     let cause: unknown;
     const waiting = new Map<number, Waiting>();
     const ended = new Promise<void>((resolve) => {
@@ -142,11 +170,12 @@ export function createThreadClient({ settings, logger, clock }: ThreadClientOpti
         resolve();
       });
     });
-    const thread: RunningThread = { worker, waiting, ended };
+    const thread: RunningThread = { worker, waiting, ended, isLeaving: false };
     worker.on('error', (error) => {
       cause = error;
     });
-    worker.on('message', ({ replies, group }: ThreadMessage) => {
+    worker.on('message', ({ replies, group, isLeaving }: ThreadMessage) => {
+      thread.isLeaving ||= isLeaving === true;
       if (group !== undefined) {
         noteGroup(group);
       }
@@ -157,44 +186,57 @@ export function createThreadClient({ settings, logger, clock }: ThreadClientOpti
     return thread;
   }
 
-  function post(body: ThreadRequestBody): Promise<StatementResult> {
+  function submit(entry: Waiting): void {
     running ??= start();
-    const thread = running;
-    if (thread.waiting.size >= waitingLimit) {
-      const text = `${thread.waiting.size} requests wait for the disk of the store ${path}: it is too slow.`;
+    const { worker, waiting, isLeaving } = running;
+    if (waiting.size === 0) {
+      worker.ref();
+    }
+    waiting.set(entry.request.id, entry);
+    if (!isLeaving) {
+      worker.postMessage(entry.request);
+    }
+  }
+
+  function handOver(entries: ReadonlyMap<number, Waiting>): void {
+    for (const entry of entries.values()) {
+      submit(entry);
+    }
+  }
+
+  function post(body: ThreadRequestBody): Promise<StatementResult> {
+    const bytes = sizeOf(body);
+    if (waitingBytes + bytes > waitingLimitBytes && body.kind !== 'end' && body.kind !== 'close') {
+      const text = `The disk of the store ${path} is too slow: too many changes wait for it. Try again later.`;
       return Promise.reject(new OakestraError('exhausted', 'store-overloaded', text, { details: { path } }));
     }
     return new Promise((resolve, reject) => {
       const request: ThreadRequest = { ...body, id: nextId };
       nextId += 1;
-      thread.worker.postMessage(request);
-      if (thread.waiting.size === 0) {
-        thread.worker.ref();
-      }
-      thread.waiting.set(request.id, { body, resolve, reject });
+      waitingBytes += bytes;
+      submit({ request, bytes, resolve, reject });
     });
   }
 
   async function shutDown(): Promise<void> {
-    const thread = running;
-    if (thread === undefined) {
+    if (running === undefined) {
       return;
     }
     let cancel: CancelTimer = () => {};
     const overdue = new Promise<'overdue'>((resolve) => {
       cancel = clock.setTimer(closeDeadlineMs, () => resolve('overdue'));
     });
-    const closed = post({ kind: 'close' }).then(() => thread.ended);
+    // Whichever thread answers is the last one.
+    const closed = post({ kind: 'close' }).then(() => running?.ended);
     try {
       if ((await Promise.race([closed, overdue])) === 'overdue') {
         logger.error('the store did not close in time; its thread is ended', { path, closeDeadlineMs });
         closed.catch(() => {});
-        await thread.worker.terminate();
       }
     } finally {
       cancel();
-      // After a failed close nothing else ends the thread.
-      await thread.worker.terminate();
+      // Late, or after a failure, nothing else ends it.
+      await running?.worker.terminate();
     }
   }
 

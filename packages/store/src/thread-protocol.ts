@@ -49,9 +49,12 @@ export type ThreadRequestBody =
 
 export type ThreadRequest = ThreadRequestBody & { readonly id: number };
 
+/** What the store finds wrong by itself. */
+export type FaultReason = 'expectation' | 'session' | 'file-exists' | 'read-too-large' | 'internal';
+
 /** Why a request failed, as plain facts: classes do not survive the way between threads. */
 export interface Failure {
-  readonly reason: 'sqlite' | 'system' | 'expectation' | 'session' | 'internal';
+  readonly reason: 'sqlite' | 'system' | FaultReason;
   readonly message: string;
   /** SQLite's extended result code. */
   readonly sqliteCode?: number;
@@ -77,6 +80,8 @@ export interface GroupReport {
 export interface ThreadMessage {
   readonly replies: readonly ThreadReply[];
   readonly group?: GroupReport;
+  /** The thread ends after this message and has not begun with any request it did not answer. */
+  readonly isLeaving?: true;
 }
 
 export interface ThreadSettings {
