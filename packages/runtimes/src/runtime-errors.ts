@@ -14,6 +14,7 @@ export type RuntimeErrorCode =
   | 'disk-full'
   | 'too-many-processes'
   | 'host-path-missing'
+  | 'image-not-prepared'
   | 'signal-unknown'
   | 'label-too-large'
   | 'instance-not-found'
@@ -88,6 +89,12 @@ export function tooManyProcesses(id: string, cause?: unknown): OakestraError {
 export function hostPathMissing(id: string, path: string, cause?: unknown): OakestraError {
   const message = `Instance ${id} needs ${path} on this host, which does not exist. Prepare its network first.`;
   return runtimeError('conflict', 'host-path-missing', message, { id, path }, cause);
+}
+
+/** The layers of the image went away after it was prepared. */
+export function imageNotPrepared(image: string, cause?: unknown): OakestraError {
+  const message = `Image ${image} is no longer unpacked on this worker. Prepare it again, then create the instance.`;
+  return runtimeError('conflict', 'image-not-prepared', message, { image }, cause);
 }
 
 export function signalUnknown(signal: string): OakestraError {

@@ -113,6 +113,21 @@ export async function readOomKills(mounts: CgroupMounts, cgroupPath: string): Pr
   return statValue(await readText(join(root, cgroupPath), name).catch(() => ''), 'oom_kill');
 }
 
+/** The processes in the cgroup, as this process numbers them; none when it does not exist. */
+export async function readCgroupProcesses(
+  mounts: CgroupMounts,
+  cgroupPath: string,
+): Promise<readonly number[]> {
+  const root = isUnified(mounts) ? mounts.unified : mounts.byController.get('memory');
+  if (root === undefined) return [];
+  const text = await readText(join(root, cgroupPath), 'cgroup.procs').catch(() => '');
+  // 0 stands for a process that this one cannot see.
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
 /** Removes the cgroup from every hierarchy, with the empty ones below it; fine when it is gone. */
 export async function removeCgroup(mounts: CgroupMounts, cgroupPath: string): Promise<void> {
   const roots = new Set(mounts.byController.values());
