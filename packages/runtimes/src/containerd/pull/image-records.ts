@@ -16,6 +16,11 @@ import { type Image as ImageRecord, ImagesDefinition } from '../gen/containerd/i
 const OWNER_LABEL = 'oakestra.io/image';
 const COLLECT_TIMEOUT_MS = 60_000;
 
+/** How a record says that it is ours. */
+export function ownerLabels(digest: string): Record<string, string> {
+  return { [OWNER_LABEL]: digest };
+}
+
 /** A name of an image in containerd, and what it means there. */
 export interface NamedImage {
   /** `docker.io/library/nginx:latest` or `docker.io/library/nginx@sha256:…`. */
@@ -54,7 +59,7 @@ export function createImageRecords(connection: ContainerdConnection): ImageRecor
   };
   const put: ImageRecords['put'] = async (name, { mediaType, digest, size }) => {
     const target = { mediaType, digest, size, annotations: {} };
-    const image: ImageRecord = { name, labels: { [OWNER_LABEL]: digest }, target };
+    const image: ImageRecord = { name, labels: ownerLabels(digest), target };
     try {
       await connection.unary(ImagesDefinition, 'create', { image });
     } catch (error) {

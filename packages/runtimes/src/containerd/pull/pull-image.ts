@@ -51,7 +51,7 @@ type Context = PullContext & PullImageOptions;
 async function transferred(request: PullRequest, context: Context): Promise<UnpackedImage | undefined> {
   const outcome = await pullByTransfer(request, context);
   if (outcome.kind !== 'done') return undefined;
-  const content = createContentStore(context.connection, context);
+  const content = createContentStore(context.connection, { clock: context.clock });
   const tree = await readLocalTree(content, request);
   const image = tree === undefined ? undefined : describeTree(tree);
   // containerd may have chosen another platform than we do: then the rest is fetched.

@@ -115,9 +115,8 @@ async function pullLayers(tree: ImageTree, work: LayerWork): Promise<void> {
   for (const { layer } of missing) {
     // The same layer may occur twice in one image.
     if (downloads.has(layer.digest)) continue;
-    const download = slots.run(() =>
-      downloadLayer(layer, work, signal, (doneBytes) => downloading.report(layer.digest, doneBytes)),
-    );
+    const report = (doneBytes: number): void => downloading.report(layer.digest, doneBytes);
+    const download = slots.run(() => downloadLayer(layer, work, signal, report), signal);
     download.catch((error: unknown) => firstFailure.abort(error));
     downloads.set(layer.digest, download);
   }

@@ -19,6 +19,7 @@ import {
   Progress,
 } from '../gen/containerd/transfer-types.gen.ts';
 import type { Any } from '../gen/google/protobuf/any.gen.ts';
+import { ownerLabels } from './image-records.ts';
 import { createProgressSum } from './pull-progress.ts';
 import type { PullContext, PullRequest } from './registry-pull.ts';
 
@@ -57,9 +58,15 @@ export async function pullByTransfer(
       reference: name,
       resolver: { authStream: credentials?.id ?? '' },
     }).finish();
-    const platform = { os: '', architecture: '', variant: '', ...request.platform };
+    const { os, architecture, variant = '' } = request.platform;
+    const platform = { os, architecture, variant };
     const unpacks = [{ platform, snapshotter: context.snapshotter }];
-    const destination = ImageStore.encode({ name, labels: {}, platforms: [platform], unpacks }).finish();
+    const destination = ImageStore.encode({
+      name,
+      labels: ownerLabels(root.digest),
+      platforms: [platform],
+      unpacks,
+    }).finish();
     await context.connection.unary(
       TransferDefinition,
       'transfer',
