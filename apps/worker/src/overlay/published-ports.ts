@@ -12,6 +12,7 @@ import {
 
 /** Keeps the maps of our table as they should be, one transaction at a time. */
 export interface PublishedPorts {
+  /** Replaces what the instance published before; on failure that stays. */
   publish(instance: InstanceNetwork): Promise<void>;
   /** Also finishes what an earlier failure left undone. */
   withdraw(namespace: string): Promise<void>;
@@ -79,11 +80,14 @@ export function createPublishedPorts({ nft, settings, logger }: PublishedPortsOp
 
   return {
     async publish(instance) {
-      desired.set(instance.namespace, instance);
+      const { namespace } = instance;
+      const before = desired.get(namespace);
+      desired.set(namespace, instance);
       try {
         await enqueue();
       } catch (error) {
-        desired.delete(instance.namespace);
+        if (before === undefined) desired.delete(namespace);
+        else desired.set(namespace, before);
         throw error;
       }
     },
