@@ -1,1 +1,1 @@
-export {};
+export { type ClusterCore, type ClusterEffects, createClusterCore } from './instances/index.ts';

@@ -1,1 +1,8 @@
-export {};
+export {
+  createWorkerCore,
+  type InstanceAction,
+  type InstanceEntry,
+  type WorkerCore,
+  type WorkerEffects,
+  type WorkerMeta,
+} from './instances/index.ts';

@@ -362,7 +362,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
           ? base
           : {
               ...base,
-              lastHolder: holder,
+              lastHolder: { ...holder, via: holder.member },
               placements: [{ member: holder.member, epoch: holder.epoch, role: 'owner' }],
             },
         'full',
@@ -419,7 +419,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       const wasDown = !member.isUp;
       member.isUp = true;
       member.lastHeardMs = nowMs();
-      member.mirror.beginSession();
+      member.mirror.beginSession({ incarnation: greeting.incarnation, boot: greeting.boot });
       orders.forgetMember(id);
       if (wasDown) guard.memberReturned();
       learnFrom(greeting.highestEpoch);

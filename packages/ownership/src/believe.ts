@@ -56,7 +56,8 @@ function observed(
     failures: report.failures ?? 0,
     workerId,
     workerAddress,
-    lastHolder: workerId === null ? record.lastHolder : { member: workerId, epoch: report.epoch },
+    lastHolder:
+      workerId === null ? record.lastHolder : { member: workerId, epoch: report.epoch, via: memberId },
     sinceMs: context.wallMs(),
   };
 }

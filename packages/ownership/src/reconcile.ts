@@ -28,14 +28,16 @@ function settleLeavers(context: ArbiterContext, start: InstanceRecord): Instance
     const member = context.member(placement.member);
     if (!isAuthoritative(member)) continue;
     const report = member.mirror.get(record.key);
-    if (report === undefined || report.phase === 'removed') {
-      if (report !== undefined)
-        context.order(placement.member, { type: 'forget', key: record.key, epoch: report.epoch });
+    // An absent row proves nothing: a deployment may still be on its way to the member.
+    const isConfirmed =
+      report?.phase === 'removed' && comparePlacements(context.tier, report.epoch, placement.epoch) >= 0;
+    if (isConfirmed) {
+      context.order(placement.member, { type: 'forget', key: record.key, epoch: report.epoch });
       record = withoutPlacement(record, placement);
       context.save(record, 'full');
       continue;
     }
-    record = orderRemoval(context, record, placement, report);
+    record = orderRemoval(context, record, placement, report?.epoch ?? placement.epoch);
   }
   return record;
 }
@@ -44,13 +46,13 @@ function orderRemoval(
   context: ArbiterContext,
   start: InstanceRecord,
   placement: Placement,
-  report: InstanceReport,
+  heldEpoch: Epoch,
 ): InstanceRecord {
   let record = start;
   if (record.wanted === 'removed') {
     let proof = record.tombstone ?? { root: record.authority, cluster: 0 };
     // Only the root may raise a tombstone: at a cluster a newer holder means that the root will decide again.
-    if (comparePlacements(context.tier, report.epoch, proof) >= 0) {
+    if (comparePlacements(context.tier, heldEpoch, proof) >= 0) {
       if (context.tier !== 'root') return record;
       proof = context.nextEpoch(record);
       record = { ...record, tombstone: proof, authority: proof.root };
@@ -62,7 +64,7 @@ function orderRemoval(
   const owner = placementOf(record, 'owner') ?? placementOf(record, 'replacement');
   if (owner === undefined) return record;
   let proof = owner.epoch;
-  if (comparePlacements(context.tier, report.epoch, proof) >= 0) {
+  if (comparePlacements(context.tier, heldEpoch, proof) >= 0) {
     record = reassert(context, record, owner);
     proof = placementOf(record, owner.role)?.epoch ?? proof;
   }
@@ -106,13 +108,18 @@ export function withAuthority(
 }
 
 function orderDeploy(context: ArbiterContext, record: InstanceRecord, placement: Placement): void {
+  // Only what this very member reported: workers of another cluster mean nothing to it.
+  const isFromMember = context.tier === 'root' && record.lastHolder?.via === placement.member;
+  const holder = isFromMember
+    ? { member: record.lastHolder.member, epoch: record.lastHolder.epoch }
+    : undefined;
   context.order(placement.member, {
     type: 'deploy',
     key: record.key,
     epoch: placement.epoch,
     document: record.document,
     ownerUserId: record.ownerUserId,
-    ...(context.tier === 'root' && record.lastHolder !== null ? { lastHolder: record.lastHolder } : {}),
+    ...(holder === undefined ? {} : { lastHolder: holder }),
   });
 }
 
@@ -144,7 +151,7 @@ function ownerHasNothing(context: ArbiterContext, record: InstanceRecord, owner:
   const replacement = placementOf(record, 'replacement');
   if (replacement !== undefined) {
     // The owner came back empty: the replacement, already under way, takes over.
-    return promote(context, record, owner, replacement, { keepOld: false });
+    return promote(context, record, owner, replacement);
   }
   if (policy.isAtMostOnce && record.lastHolder !== null) return record;
   orderDeploy(context, record, owner);
@@ -268,7 +275,7 @@ function settleReplacement(context: ArbiterContext, record: InstanceRecord): Ins
     comparePlacements(context.tier, report.epoch, replacement.epoch) >= 0;
   if (!isKnownThere) orderDeploy(context, record, replacement);
   else if (report.phase === 'running' || report.phase === 'completed') {
-    return promote(context, record, owner, replacement, { keepOld: true });
+    return promote(context, record, owner, replacement);
   }
   return record;
 }
@@ -296,11 +303,10 @@ function promote(
   record: InstanceRecord,
   owner: Placement,
   replacement: Placement,
-  options: { readonly keepOld: boolean },
 ): InstanceRecord {
   const placements = record.placements.flatMap((other): Placement[] => {
     if (other === replacement) return [{ ...other, role: 'owner' }];
-    if (other === owner) return options.keepOld ? [{ ...other, role: 'retired' }] : [];
+    if (other === owner) return [{ ...other, role: 'retired' }];
     return [other];
   });
   const next = withPlacements(record, placements);

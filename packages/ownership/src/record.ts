@@ -29,8 +29,8 @@ export interface InstanceRecord {
   readonly status: StatusWord;
   readonly detail: string;
   readonly failures: number;
-  /** Who ran it and as which placement, as last reported from below. */
-  readonly lastHolder: { readonly member: string; readonly epoch: Epoch } | null;
+  /** Which worker ran it and as which placement, as last reported by the member `via`. */
+  readonly lastHolder: { readonly member: string; readonly epoch: Epoch; readonly via: string } | null;
   readonly workerId: string | null;
   readonly workerAddress: string | null;
   /** Unix milliseconds of the last change that was seen. */

@@ -69,6 +69,8 @@ export interface FoundInstance {
   readonly document: ServiceDocument;
   readonly ownerUserId: string;
   readonly isRunning: boolean;
+  /** How it ended, when that is known. */
+  readonly exit?: { readonly code: number; readonly detail: string };
 }
 
 /**
@@ -132,6 +134,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     ...(options.reporterTiming === undefined ? {} : { timing: options.reporterTiming }),
   });
   let highestEpoch = options.meta.highestEpoch;
+  let fenceByMs: number | null = null;
   let lastContactMs = nowMs();
   let writes = new Map<InstanceKey, InstanceEntry | null>();
   let meta: WorkerMeta | undefined;
@@ -168,7 +171,11 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     };
     if (next.root === highestEpoch.root && next.cluster === highestEpoch.cluster) return;
     highestEpoch = next;
-    meta = { incarnation: options.meta.incarnation, highestEpoch };
+    writeMeta();
+  };
+
+  const writeMeta = (): void => {
+    meta = { incarnation: options.meta.incarnation, highestEpoch, fenceByMs };
   };
 
   const publish = (entry: InstanceEntry): void => {
@@ -310,12 +317,45 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     }
   };
 
+  /** What an instance may do after a start of this process, when its policy says more than "run". */
+  const settleAfterStart = (entry: InstanceEntry): void => {
+    if (entry.wanted !== 'running' || entry.outcome !== null) return;
+    const policy = policyOf(entry.document);
+    const live = liveOf(entry.key);
+    if (policy.isAtMostOnce && live.activity === 'absent') {
+      const detail =
+        'It is unknown whether it ran before the worker restarted; at-most-once forbids another try';
+      write({ ...entry, outcome: 'given-up', outcomeDetail: detail });
+    } else if (policy.onDisconnect.kind === 'stop-after') {
+      // How long contact was lost before this start is unknown: wait for the cluster's word.
+      if (live.activity !== 'running') {
+        write({ ...entry, outcome: 'fenced', outcomeDetail: 'Waiting for the cluster after a restart' });
+      } else {
+        live.fenceByMs = Math.min(
+          options.meta.fenceByMs ?? Number.POSITIVE_INFINITY,
+          nowMs() + timing.fenceAtStartMs,
+        );
+        fenceByMs = live.fenceByMs;
+        writeMeta();
+      }
+    }
+  };
+
+  const ended = (entry: InstanceEntry, exit: { readonly code: number; readonly detail: string }): void => {
+    if (policyOf(entry.document).isOneShot && exit.code === 0) {
+      end(entry, 'completed', exit.detail);
+      return;
+    }
+    if (nowMs() - liveOf(entry.key).startedAtMs >= timing.stableMs) liveOf(entry.key).failures = 0;
+    failed(entry, 'dead', exit.detail);
+  };
+
   return {
     recover(found) {
       for (const instance of found) {
         let entry = entries.get(instance.key);
-        if (entry === undefined) {
-          // Our journal was lost, the container was not: unknown means adopt.
+        if (entry === undefined || compareEpochs(instance.epoch, entry.epoch) > 0) {
+          // Our journal was lost or is older than the container: unknown means adopt.
           sawEpoch(instance.epoch);
           entry = {
             key: instance.key,
@@ -333,17 +373,13 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
         live.phase = instance.isRunning ? 'running' : 'dead';
         live.startedAtMs = nowMs();
       }
-      for (const entry of [...entries.values()]) {
-        const isFenceable = policyOf(entry.document).onDisconnect.kind === 'stop-after';
-        const live = liveOf(entry.key);
-        if (isFenceable && entry.wanted === 'running' && entry.outcome === null) {
-          // How long contact was lost before this start is unknown: wait for the cluster's word.
-          if (live.activity !== 'running') {
-            write({ ...entry, outcome: 'fenced', outcomeDetail: 'Waiting for the cluster after a restart' });
-          } else live.fenceByMs = nowMs() + timing.fenceAtStartMs;
-        }
-        decide(entry.key);
+      for (const entry of [...entries.values()]) settleAfterStart(entry);
+      for (const instance of found) {
+        const entry = entries.get(instance.key);
+        if (instance.exit !== undefined && entry !== undefined && entry.outcome === null)
+          ended(entry, instance.exit);
       }
+      for (const key of entries.keys()) decide(key);
     },
 
     command(command) {
@@ -377,6 +413,9 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     contact(sentAtMs) {
       if (sentAtMs <= lastContactMs) return;
       lastContactMs = sentAtMs;
+      if (fenceByMs === null) return;
+      fenceByMs = null;
+      writeMeta();
       for (const live of lives.values()) live.fenceByMs = undefined;
     },
 
@@ -421,12 +460,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
       const live = lives.get(key);
       if (entry === undefined || live?.activity !== 'running') return;
       if (entry.wanted === 'removed' || entry.outcome !== null) return;
-      if (policyOf(entry.document).isOneShot && exit.code === 0) {
-        end(entry, 'completed', exit.detail);
-        return;
-      }
-      if (nowMs() - live.startedAtMs >= timing.stableMs) live.failures = 0;
-      failed(entry, 'dead', exit.detail);
+      ended(entry, exit);
     },
 
     greeting: (boot) => ({ incarnation: options.meta.incarnation, boot, highestEpoch }),

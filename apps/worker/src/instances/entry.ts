@@ -22,4 +22,9 @@ export interface InstanceEntry {
 export interface WorkerMeta {
   readonly incarnation: string;
   readonly highestEpoch: Epoch;
+  /**
+   * Fenceable instances that survived a start of this process must stop by this time (monotonic since the boot of
+   * the machine) unless the cluster is heard before. Kept, so that a process that starts again and again fences too.
+   */
+  readonly fenceByMs: number | null;
 }

@@ -22,8 +22,11 @@ export interface Received {
 /** The receiver's copy of a published table. Tolerates loss, duplicates and reordering within a session. */
 export interface Mirror<Value> {
   readonly isSynced: boolean;
-  /** A session with the source begins: nothing may be concluded from an absent row until a digest agrees. */
-  beginSession(): void;
+  /**
+   * A session with this source begins: nothing may be concluded from an absent row until a digest agrees. Another
+   * life of the source starts from nothing; what an earlier life still has under way is ignored.
+   */
+  beginSession(source: Source): void;
   get(key: string): Value | undefined;
   entries(): IterableIterator<[string, Value]>;
   receive(message: Changes | Digest | Page): Received;
@@ -38,20 +41,6 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
   /** As of this sequence number the mirror was proven equal: what is older and absent was deleted. */
   let verifiedSequence = 0;
   let isSynced = false;
-
-  const adoptSource = (next: Source): string[] | 'stale' => {
-    if (source !== undefined && source.incarnation === next.incarnation) {
-      if (next.boot === source.boot) return [];
-      if (next.boot < source.boot) return 'stale';
-    }
-    const vanished = [...rows.keys()];
-    rows.clear();
-    source = next;
-    lastSequence = 0;
-    verifiedSequence = 0;
-    isSynced = false;
-    return vanished;
-  };
 
   const apply = (row: Row): boolean => {
     const present = rows.get(row.key);
@@ -131,23 +120,29 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
     get isSynced() {
       return isSynced;
     },
-    beginSession() {
+    beginSession(next) {
       isSynced = false;
+      if (source?.incarnation === next.incarnation && source.boot === next.boot) return;
+      rows.clear();
+      source = next;
+      lastSequence = 0;
+      verifiedSequence = 0;
     },
     get: (key) => rows.get(key)?.value ?? undefined,
     *entries() {
       for (const [key, row] of rows) if (row.value != null) yield [key, row.value];
     },
     receive(message) {
-      const vanished = adoptSource(message.source);
-      if (vanished === 'stale') return NOTHING;
-      const received =
-        message.type === 'changes'
-          ? receiveChanges(message)
-          : message.type === 'digest'
-            ? receiveDigest(message)
-            : receivePage(message);
-      return vanished.length === 0 ? received : { ...received, changed: [...vanished, ...received.changed] };
+      if (message.source.incarnation !== source?.incarnation || message.source.boot !== source.boot)
+        return NOTHING;
+      switch (message.type) {
+        case 'changes':
+          return receiveChanges(message);
+        case 'digest':
+          return receiveDigest(message);
+        case 'page':
+          return receivePage(message);
+      }
     },
   };
 }
