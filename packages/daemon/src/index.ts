@@ -58,6 +58,7 @@ export {
 } from './settings/index.ts';
 export {
   createSniffingServer,
+  handOverTo,
   type ListenAddress,
   ListenError,
   type SniffingServer,

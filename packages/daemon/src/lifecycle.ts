@@ -12,6 +12,7 @@ export interface LifecyclePart {
    * Resolves when the part is ready for those that start after it. Gives the function that stops it, if it needs
    * one. The signal aborts when the daemon is told to stop meanwhile.
    */
+  // biome-ignore lint/suspicious/noConfusingVoidType: functions that return nothing are parts too
   start(signal: AbortSignal): Promise<Stop | void> | Stop | void;
 }
 

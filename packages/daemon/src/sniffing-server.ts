@@ -1,13 +1,13 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from './clock.ts';
 
 /** First byte of a TLS record that carries a handshake, and so of every TLS connection. */
 const TLS_HANDSHAKE = 0x16;
 
 export interface SniffingServerOptions {
-  /** Gets each connection that begins with TLS: `(socket) => httpsServer.emit('connection', socket)`. */
+  /** Gets each connection that begins with TLS: `handOverTo(httpsServer)`. */
   readonly onTls: (socket: Socket) => void;
-  /** Gets every other connection: `(socket) => httpServer.emit('connection', socket)`. */
+  /** Gets every other connection: `handOverTo(httpServer)`. */
   readonly onPlain: (socket: Socket) => void;
   readonly clock: Clock;
   /** A connection that has sent nothing for this long is cut. Default 10 s. */
@@ -59,6 +59,16 @@ export class ListenError extends Error {
 }
 
 /**
+ * A receiver that gives connections to a server of node:http, node:https, node:tls or node:net which does not listen
+ * itself. Close that server too: it ends idle connections, which `close` of the sniffing server would wait for.
+ */
+export function handOverTo(server: Pick<Server, 'emit'>): (socket: Socket) => void {
+  // Node enforces its limits on slow requests (headersTimeout, requestTimeout) only from this event on.
+  server.emit('listening');
+  return (socket) => void server.emit('connection', socket);
+}
+
+/**
  * One TCP port for TLS and plaintext, told apart by the first byte. A socket is handed over with nothing consumed and
  * not yet flowing; from then on it belongs to the receiver, which also sets its further timeouts. `close()` cuts
  * handed-over sockets too.
@@ -67,6 +77,8 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
   const { clock, firstByteTimeoutMs = 10_000 } = options;
   const sockets = new Set<Socket>();
   let onEmpty = () => {};
+  let isClosing = false;
+  let closing: Promise<void> | undefined;
 
   // HTTP clients may close their half after the request and still want the answer; TLS connections may not.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -105,24 +117,23 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
     (isTls ? options.onTls : options.onPlain)(socket);
   };
 
-  const drained = (drainMs: number) =>
-    new Promise<void>((resolve) => {
-      if (sockets.size === 0 || drainMs <= 0) {
-        resolve();
-        return;
-      }
-      const cancelTimer = clock.setTimer(drainMs, resolve);
-      onEmpty = () => {
-        cancelTimer();
-        resolve();
-      };
-    });
-
-  let closing: Promise<void> | undefined;
+  const emptied = new Promise<void>((resolve) => {
+    onEmpty = () => {
+      if (isClosing) resolve();
+    };
+  });
   const closeOnce = async (drainMs: number) => {
+    isClosing = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await drained(drainMs);
-    for (const socket of sockets) socket.destroy();
+    if (sockets.size > 0) {
+      const cutAll = () => {
+        for (const socket of sockets) socket.destroy();
+      };
+      if (drainMs <= 0) cutAll();
+      const cancelTimer = clock.setTimer(Math.max(drainMs, 0), cutAll);
+      await emptied;
+      cancelTimer();
+    }
     await closed;
   };
 

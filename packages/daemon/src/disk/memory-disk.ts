@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, normalize } from 'node:path';
 import { type AppendFile, type Disk, DiskError } from './disk.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
@@ -58,11 +58,16 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
   let boots = 0;
 
   const usedBytes = () => [...files.values()].reduce((sum, file) => sum + file.current.byteLength, 0);
-  const operate = async <T>(operation: DiskOperation, path: string, action: () => T): Promise<T> => {
+  const operate = async <T>(
+    operation: DiskOperation,
+    name: string,
+    action: (path: string) => T,
+  ): Promise<T> => {
+    const path = normalize(name).replace(/(?<=.)\/$/, '');
     const boot = boots;
     await options.beforeOperation?.(operation, path);
     if (boot !== boots) throw new DiskError('disk-closed', operation, path);
-    return action();
+    return action(path);
   };
   const claim = (operation: DiskOperation, path: string, moreBytes: number) => {
     if (usedBytes() + moreBytes > capacityBytes) throw new DiskError('disk-full', operation, path);
@@ -73,30 +78,30 @@ export function createMemoryDisk(options: MemoryDiskOptions = {}): MemoryDisk {
   };
 
   return {
-    openAppendFile: (path) =>
-      operate('open', path, () => {
+    openAppendFile: (name) =>
+      operate('open', name, (path) => {
         requireDirectory('open', path);
         const file = files.get(path) ?? { durable: empty(), current: empty(), sharedLength: 0 };
         files.set(path, file);
         const boot = boots;
         return appendFile({ path, file, operate, claim, isGone: () => boot !== boots });
       }),
-    readFile: (path) => operate('read', path, () => files.get(path)?.current.slice()),
-    replaceFile: (path, content) =>
-      operate('replace', path, () => {
+    readFile: (name) => operate('read', name, (path) => files.get(path)?.current.slice()),
+    replaceFile: (name, content) =>
+      operate('replace', name, (path) => {
         requireDirectory('replace', path);
         // The old content stays until the new one is complete.
         claim('replace', path, content.byteLength);
         const copy = content.slice();
         files.set(path, { durable: copy, current: copy, sharedLength: copy.byteLength });
       }),
-    removeFile: (path) => operate('remove', path, () => void files.delete(path)),
-    listFiles: (directory) =>
-      operate('list', directory, () =>
+    removeFile: (name) => operate('remove', name, (path) => void files.delete(path)),
+    listFiles: (name) =>
+      operate('list', name, (directory) =>
         [...files.keys()].flatMap((path) => (dirname(path) === directory ? [basename(path)] : [])).sort(),
       ),
-    ensureDirectory: (path) =>
-      operate('create', path, () => {
+    ensureDirectory: (name) =>
+      operate('create', name, (path) => {
         for (let parent = path; !directories.has(parent); parent = dirname(parent)) directories.add(parent);
       }),
     crash({ keepUnsynced = () => 0, keptAs = 'data' } = {}) {

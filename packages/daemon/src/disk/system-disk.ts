@@ -120,7 +120,7 @@ function appendFile(path: string, file: FileHandle, initialSize: number): Append
           await writeAll(file, bytes, size);
         } catch (error) {
           // A part may have been written; what cannot be taken back makes the file unusable.
-          await breaking(() => file.truncate(size));
+          await breaking(() => file.truncate(size)).catch(() => {});
           throw error;
         }
         size += bytes.byteLength;

@@ -32,56 +32,101 @@ export interface ParsedArguments {
 
 /** Reads `--name value`, `--name=value`, `--switch` and `--no-switch`. Everything else is a violation. */
 export function parseArguments(argv: readonly string[], table: readonly CompiledSetting[]): ParsedArguments {
-  const given = new Map<string, GivenValue>();
-  const violations: SettingViolation[] = [];
-  let configFile: string | undefined;
-
-  const refuse = (setting: string, flag: string, reason: string) =>
-    violations.push({ setting, origin: { kind: 'flag', name: flag }, reason });
-  const accept = ({ setting, flag, isSecretFile }: FoundFlag, raw: string) => {
-    const earlier = given.get(setting.key);
-    if (setting.definition.type.form === 'list') {
-      const values = [...((earlier?.raw as string[] | undefined) ?? []), ...splitList(raw)];
-      given.set(setting.key, { raw: values, name: flag });
-    } else if (earlier === undefined) {
-      given.set(setting.key, { raw, name: flag, isSecretFile });
-    } else {
-      refuse(setting.key, flag, 'is given more than once');
-    }
-  };
-
-  for (let index = 0; index < argv.length; index++) {
+  const collected: Collected = { given: new Map(), violations: [], configFile: undefined };
+  for (let index = 0; index < argv.length; ) {
     const argument = argv[index] ?? '';
-    if (argument === '-h') continue;
-    if (!argument.startsWith('--') || argument === '--') {
-      if (argument !== '--') refuse(`"${argument}"`, '', 'is not expected: values are given as --name value');
+    if (argument.startsWith('--') && argument !== '--') {
+      index += readFlag(collected, flagAt(argv, index, argument), table);
       continue;
     }
-    const equals = argument.indexOf('=');
-    const flag = equals === -1 ? argument : argument.slice(0, equals);
-    const inlineValue = equals === -1 ? undefined : argument.slice(equals + 1);
-    const next = argv[index + 1];
-    const hasNext = next !== undefined && !next.startsWith('--');
-
-    const isConfig = flag === '--config';
-    const found = findFlag(flag.slice(2), flag, table);
-    if (found?.switchedTo !== undefined && inlineValue === undefined) {
-      accept(found, found.switchedTo);
-    } else if (isConfig || (found !== undefined && !found.isNegated)) {
-      if (inlineValue === undefined && hasNext) index++;
-      const value = inlineValue ?? (hasNext ? next : undefined);
-      if (value === undefined) refuse(found?.setting.key ?? 'config', flag, 'needs a value');
-      else if (found === undefined) configFile = value;
-      else accept(found, value);
-    } else if (found !== undefined) {
-      refuse(found.setting.key, flag, 'takes no value in this form');
-    } else if (!(BUILT_IN_FLAGS as readonly string[]).includes(flag.slice(2))) {
-      // What follows an unknown flag is most likely its value, and may be a secret: neither shown nor judged.
-      if (inlineValue === undefined && hasNext) index++;
-      refuse(flag, flag, `is not a known flag${suggestion(flag, table)}`);
+    if (argument !== '--' && argument !== '-h') {
+      refuse(collected, `"${argument}"`, '', 'is not expected: values are given as --name value');
     }
+    index++;
   }
-  return { given, configFile, violations };
+  return collected;
+}
+
+interface Collected {
+  readonly given: Map<string, GivenValue>;
+  readonly violations: SettingViolation[];
+  configFile: string | undefined;
+}
+
+interface Flag {
+  /** With its dashes, without its value. */
+  readonly flag: string;
+  /** After the equals sign. */
+  readonly inlineValue: string | undefined;
+  /** The next argument, if it can be a value. */
+  readonly nextValue: string | undefined;
+}
+
+function flagAt(argv: readonly string[], index: number, argument: string): Flag {
+  const equals = argument.indexOf('=');
+  const next = argv[index + 1];
+  return {
+    flag: equals === -1 ? argument : argument.slice(0, equals),
+    inlineValue: equals === -1 ? undefined : argument.slice(equals + 1),
+    nextValue: next?.startsWith('--') === true ? undefined : next,
+  };
+}
+
+/** Returns how many arguments were used. */
+function readFlag(
+  collected: Collected,
+  { flag, inlineValue, nextValue }: Flag,
+  table: readonly CompiledSetting[],
+): 1 | 2 {
+  const name = flag.slice(2);
+  const found = findFlag(name, flag, table);
+  const value = inlineValue ?? nextValue;
+  const usedWithValue = inlineValue === undefined && nextValue !== undefined ? 2 : 1;
+
+  if (found?.switchedTo !== undefined && inlineValue === undefined) {
+    accept(collected, found, found.switchedTo);
+    return 1;
+  }
+  if (found?.isNegated === true) {
+    refuse(collected, found.setting.key, flag, 'takes no value in this form');
+    return 1;
+  }
+  if (found === undefined && name !== 'config') {
+    if ((BUILT_IN_FLAGS as readonly string[]).includes(name)) return 1;
+    // What follows an unknown flag is most likely its value, and may be a secret: neither shown nor judged.
+    refuse(collected, flag, flag, `is not a known flag${suggestion(name, table)}`);
+    return usedWithValue;
+  }
+  if (value === undefined) refuse(collected, found?.setting.key ?? name, flag, 'needs a value');
+  else if (found !== undefined) accept(collected, found, value);
+  else if (collected.configFile === undefined) collected.configFile = value;
+  else refuse(collected, name, flag, 'is given more than once');
+  return usedWithValue;
+}
+
+function accept(
+  { given, ...collected }: Collected,
+  { setting, flag, isSecretFile }: FoundFlag,
+  raw: string,
+): void {
+  const earlier = given.get(setting.key);
+  if (setting.definition.type.form === 'list' && !isSecretFile && earlier?.isSecretFile !== true) {
+    const values = [...((earlier?.raw as string[] | undefined) ?? []), ...splitList(raw)];
+    given.set(setting.key, { raw: values, name: flag });
+  } else if (earlier === undefined) {
+    given.set(setting.key, { raw, name: flag, isSecretFile });
+  } else {
+    refuse(collected, setting.key, flag, 'is given more than once');
+  }
+}
+
+function refuse(
+  { violations }: Pick<Collected, 'violations'>,
+  setting: string,
+  flag: string,
+  reason: string,
+): void {
+  violations.push({ setting, origin: { kind: 'flag', name: flag }, reason });
 }
 
 interface FoundFlag {
@@ -107,7 +152,7 @@ function findFlag(name: string, flag: string, table: readonly CompiledSetting[])
   return undefined;
 }
 
-function suggestion(flag: string, table: readonly CompiledSetting[]): string {
-  const nearest = nearestName(flag.slice(2), [...BUILT_IN_FLAGS, ...table.flatMap(flagNames)]);
+function suggestion(name: string, table: readonly CompiledSetting[]): string {
+  const nearest = nearestName(name, [...BUILT_IN_FLAGS, ...table.flatMap(flagNames)]);
   return nearest === undefined ? '' : `; did you mean --${nearest}?`;
 }
