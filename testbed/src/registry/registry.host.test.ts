@@ -9,7 +9,7 @@ import {
   MEDIA_TYPES,
 } from '../images/index.ts';
 import { openTestbed, type Testbed } from '../testbed.ts';
-import type { Registry } from './registry.ts';
+import { type Registry, startRegistry } from './registry.ts';
 
 interface Manifest {
   readonly config: { readonly digest: string };
@@ -100,5 +100,11 @@ describe('the registry of the testbed', () => {
       headers: { accept: MEDIA_TYPES.manifest },
     });
     expect(headers['docker-content-digest']).toBe(pushed.digest);
+  });
+
+  it('says that its port is taken, and leaves nothing', async () => {
+    const registry = await testbed.registry();
+    const port = Number(registry.host.split(':')[1]);
+    await expect(startRegistry({ port })).rejects.toMatchObject({ kind: 'conflict', code: 'port-taken' });
   });
 });

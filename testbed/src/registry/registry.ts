@@ -48,7 +48,7 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-/** Starts Debian's docker-registry and waits until it answers. */
+/** Starts Debian's docker-registry and waits until it answers. Fails with `port-taken` when it cannot listen. */
 export async function startRegistry({
   address = '127.0.0.1',
   port = 0,
@@ -85,7 +85,18 @@ export async function startRegistry({
       args: ['serve', configFile],
       logFile,
     });
-    return server.waitForLine(/listening on/, { timeoutMs: startTimeoutMs });
+    const started = server;
+    return started
+      .waitForLine(/listening on/, { timeoutMs: startTimeoutMs })
+      .catch(async (cause: unknown) => {
+        if (!(await started.output()).includes('address already in use')) throw cause;
+        throw new OakestraError(
+          'conflict',
+          'port-taken',
+          `The registry cannot listen on ${address}:${port}: another program does. Stop that one or choose another port.`,
+          { cause },
+        );
+      });
   };
   const close = async () => {
     await server?.stop();
