@@ -12,7 +12,7 @@ import {
 } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type IdentityOptions, type IdentitySchema, identityMigrations, openIdentity } from './index.ts';
 
 const { verify } = vi.hoisted(() => ({ verify: vi.fn() }));
@@ -31,21 +31,13 @@ const sharedKey = new Sensitive(
   }).privateKey,
 );
 
+let storeDir: string;
 let stateDir: string;
 let store: Store<IdentitySchema>;
 let clock: ManualClock;
 let logged: string;
 
 const logger = () => createLogger({ output: { write: (line) => (logged += line) } });
-
-const openStore = () =>
-  openSqliteStore<IdentitySchema>({
-    path: join(stateDir, 'root.db'),
-    migrations: identityMigrations,
-    logger: logger(),
-    clock,
-    random: systemRandom(),
-  });
 
 const open = (options: Partial<IdentityOptions> = {}) =>
   openIdentity({
@@ -62,16 +54,24 @@ const open = (options: Partial<IdentityOptions> = {}) =>
 const admin = { userName: 'Admin', password: 'correct horse', address: '192.0.2.1' };
 const openWithPassword = () => open({ adminPassword: new Sensitive(admin.password) });
 
-beforeEach(async () => {
-  stateDir = await mkdtemp(join(tmpdir(), 'oakestra-identity-'));
+beforeAll(async () => {
   clock = createManualClock();
-  logged = '';
-  store = await openStore();
+  storeDir = await mkdtemp(join(tmpdir(), 'oakestra-identity-'));
+  const path = join(storeDir, 'root.db');
+  const random = systemRandom();
+  store = await openSqliteStore({ path, migrations: identityMigrations, logger: logger(), clock, random });
 });
 
-afterEach(async () => {
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(storeDir, 'state-'));
+  logged = '';
+  const { db } = store;
+  await store.commit([db.deleteFrom('users'), db.deleteFrom('organisations')], { durability: 'normal' });
+});
+
+afterAll(async () => {
   await store.close();
-  await rm(stateDir, { recursive: true, force: true });
+  await rm(storeDir, { recursive: true, force: true });
 });
 
 describe('the first start', () => {

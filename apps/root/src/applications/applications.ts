@@ -1,0 +1,57 @@
+import type { JsonObject, ServiceDocument } from '@oakestra/contracts';
+
+/** A service as it was registered. */
+export interface SubmittedService {
+  readonly id: string;
+  readonly document: ServiceDocument;
+}
+
+export interface ApplicationView {
+  readonly id: string;
+  readonly ownerUserId: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly description: string;
+  /** All submitted fields, unknown ones too, without services. */
+  readonly document: JsonObject;
+  /** In the order of their submission. */
+  readonly serviceIds: readonly string[];
+}
+
+/**
+ * Applications and the intake of SLAs. Each promise resolves after everything is on disk; a rejected submission
+ * leaves nothing behind, also when the process ends in the middle of it.
+ */
+export interface Applications {
+  /**
+   * Creates every application of the SLA with its services, or nothing. Resolves to the new ones. Rejects
+   * `sla-invalid` (all violations), `application-exists`, `service-exists`, each with violations.
+   */
+  submit(submission: Submission): Promise<readonly ApplicationView[]>;
+  /**
+   * Adds the services of `applications[0]` to the owner's application that its `applicationID` names, all or
+   * none. Rejects as `submit`, and `application-not-found`.
+   */
+  addServices(submission: Submission): Promise<readonly SubmittedService[]>;
+  application(id: string): Promise<ApplicationView | undefined>;
+  /** Oldest first. */
+  all(): Promise<readonly ApplicationView[]>;
+  ownedBy(userId: string): Promise<readonly ApplicationView[]>;
+  /** Removes all services, then the application. Rejects `application-not-found`. */
+  remove(id: string): Promise<void>;
+  /**
+   * A cluster runs a service that this root does not know, because the root lost its store: makes sure that there
+   * is an application for it. Call it before the service is registered, with the owner that it resolves to: an
+   * owner who is unknown too is replaced by the administrator.
+   */
+  adoptFromBelow(service: {
+    document: ServiceDocument;
+    ownerUserId: string;
+  }): Promise<{ readonly ownerUserId: string }>;
+}
+
+export interface Submission {
+  /** As it was parsed from the request; nothing about it is taken for granted. */
+  readonly sla: unknown;
+  readonly ownerUserId: string;
+}

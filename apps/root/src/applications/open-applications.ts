@@ -1,0 +1,268 @@
+import { messageOf, OakestraError } from '@oakestra/contracts';
+import { type Clock, type Logger, newId, type Random } from '@oakestra/daemon';
+import type { Statement, Store } from '@oakestra/store';
+import type { Deployments } from '../deployments/index.ts';
+import type { Identity } from '../identity/index.ts';
+import { adoptApplication } from './adoption.ts';
+import { type ApplicationRecord, createApplicationTable, uniqueNameOf } from './application-table.ts';
+import type { Applications, ApplicationView, SubmittedService } from './applications.ts';
+import { conflictError, serviceConflicts } from './conflicts.ts';
+import type { ApplicationState, ApplicationsSchema } from './schema.ts';
+import { createSerially } from './serial.ts';
+import { createServiceBatch } from './service-batch.ts';
+import {
+  checkedSla,
+  type PlannedApplication,
+  type PlannedService,
+  planApplications,
+  planServices,
+  slaInvalid,
+} from './submission.ts';
+
+export interface ApplicationsOptions {
+  readonly store: Store<ApplicationsSchema>;
+  readonly deployments: Deployments;
+  readonly identity: Pick<Identity, 'users'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * Opens the room (`deployments` knows its services by then) and completes what a previous run began: half
+ * submissions and half removals.
+ */
+export async function openApplications(options: ApplicationsOptions): Promise<Applications> {
+  const { store, deployments, identity, clock, random, logger } = options;
+  const table = createApplicationTable(store);
+  const services = createServiceBatch(deployments);
+  const serially = createSerially();
+  const nextId = () => newId(random);
+  let newestMs = 0;
+
+  const known = await table.all();
+  for (const record of known) newestMs = Math.max(newestMs, record.createdAtMs);
+  for (const record of known) await complete(record);
+
+  return {
+    async submit({ sla, ownerUserId }) {
+      const planned = planApplications(checkedSla(sla), nextId);
+      await refuseTakenNames(planned, ownerUserId);
+      refuseServiceConflicts(planned.flatMap((application) => application.services));
+      // Without services there is nothing that could be half done.
+      const isWhole = planned.every((application) => application.services.length === 0);
+      const state = isWhole ? 'ready' : 'submitting';
+      const records = planned.map((application) => recordOf(application, ownerUserId, state));
+      await commit(records.map(table.insertion)).catch((cause: unknown) => {
+        // Somebody was faster between the check and the insertion.
+        throw isConstraint(cause) ? conflictError('application-exists', [raceViolation(planned)]) : cause;
+      });
+      try {
+        for (const { pending } of records) await services.register(pending, ownerUserId);
+        if (!isWhole) await commit(records.flatMap(settlement));
+      } catch (error) {
+        for (const record of records) await takeBack(record);
+        throw error;
+      }
+      return records.map((record) => viewOf(settled(record)));
+    },
+
+    async addServices({ sla, ownerUserId }) {
+      const application = checkedSla(sla).applications[0];
+      if (application === undefined) {
+        throw slaInvalid([{ path: 'applications', message: 'must contain the application to extend' }]);
+      }
+      const id = application.applicationID ?? '';
+      return serially(id, async () => {
+        const record = await table.find(id);
+        if (record === undefined || record.ownerUserId !== ownerUserId || record.state !== 'ready') {
+          throw notFound(id);
+        }
+        const planned = planServices({ application, path: 'applications[0]', target: record, newId: nextId });
+        refuseServiceConflicts(planned);
+        const pending = planned.map(pendingPart);
+        const extended = { ...record, serviceIds: services.living(record.serviceIds), pending };
+        await commit([table.servicesUpdate(id, extended)]);
+        try {
+          await services.register(pending, ownerUserId);
+          await commit(settlement(extended));
+        } catch (error) {
+          await takeBackServices(extended);
+          throw error;
+        }
+        return pending;
+      });
+    },
+
+    async application(id) {
+      const record = await table.find(id);
+      return record === undefined || record.state === 'submitting' ? undefined : viewOf(record);
+    },
+    all: async () => visible(await table.all()),
+    ownedBy: async (userId) => visible(await table.all({ ownerUserId: userId })),
+
+    remove: (id) =>
+      serially(id, async () => {
+        const record = await table.find(id);
+        if (record === undefined || record.state === 'submitting') throw notFound(id);
+        if (record.state === 'ready') await commit([table.stateUpdate(id, 'removing')]);
+        await removeCompletely(record);
+      }),
+
+    adoptFromBelow: ({ document, ownerUserId }) =>
+      serially(document.applicationID, async () => {
+        const parts = { table, identity, commit, nextCreationMs, logger };
+        return { ownerUserId: await adoptApplication(parts, document, ownerUserId) };
+      }),
+  };
+
+  function commit(statements: readonly Statement[]): Promise<void> {
+    return statements.length === 0 ? Promise.resolve() : store.commit(statements, { durability: 'full' });
+  }
+
+  /** The pending services became services. */
+  function settlement(record: ApplicationRecord): Statement[] {
+    return [table.servicesUpdate(record.id, settled(record)), table.stateUpdate(record.id, 'ready')];
+  }
+
+  function recordOf(
+    planned: PlannedApplication,
+    ownerUserId: string,
+    state: ApplicationState,
+  ): ApplicationRecord {
+    const { id, name, namespace, document } = planned;
+    return {
+      ...{ id, ownerUserId, name, namespace, document, state },
+      uniqueName: uniqueNameOf(planned),
+      serviceIds: [],
+      pending: planned.services.map(pendingPart),
+      createdAtMs: nextCreationMs(),
+    };
+  }
+
+  /** Lists go by creation, so two applications never share a time and the clock never seems to go back. */
+  function nextCreationMs(): number {
+    newestMs = Math.max(clock.nowMs(), newestMs + 1);
+    return newestMs;
+  }
+
+  async function refuseTakenNames(
+    planned: readonly PlannedApplication[],
+    ownerUserId: string,
+  ): Promise<void> {
+    const found = await Promise.all(
+      planned.map(async (application) => {
+        const other = await table.findByUniqueName(ownerUserId, uniqueNameOf(application));
+        return other === undefined ? [] : [takenViolation(application, other.id)];
+      }),
+    );
+    const violations = found.flat();
+    if (violations.length > 0) throw conflictError('application-exists', violations);
+  }
+
+  function refuseServiceConflicts(planned: readonly PlannedService[]): void {
+    const violations = serviceConflicts(planned, deployments);
+    if (violations.length > 0) throw conflictError('service-exists', violations);
+  }
+
+  async function takeBack(record: ApplicationRecord): Promise<void> {
+    await removeCompletely(record).catch((error: unknown) => warnKept(record, error));
+  }
+
+  async function takeBackServices(record: ApplicationRecord): Promise<void> {
+    try {
+      await services.remove(record.pending.map(({ id }) => id));
+      await commit([table.servicesUpdate(record.id, { serviceIds: record.serviceIds, pending: [] })]);
+    } catch (error) {
+      warnKept(record, error);
+    }
+  }
+
+  function warnKept({ id }: ApplicationRecord, error: unknown): void {
+    logger.warn('a failed submission could not be taken back; the next start completes it', {
+      applicationId: id,
+      reason: messageOf(error),
+    });
+  }
+
+  async function removeCompletely(record: ApplicationRecord): Promise<void> {
+    await services.remove([...record.serviceIds, ...record.pending.map(({ id }) => id)]);
+    // Not worth a sync: were it lost, the next start would do it again.
+    await store.commit([table.deletion(record.id)], { durability: 'normal' });
+  }
+
+  /**
+   * Goes on where an earlier run ended: forward, never back. A store restored from a backup may be older than
+   * what runs below, and what looks half submitted was deployed long ago.
+   */
+  async function complete(record: ApplicationRecord): Promise<void> {
+    if (record.state === 'ready' && record.pending.length === 0) return;
+    const { id: applicationId, state } = record;
+    logger.info('completes what an earlier run began', { applicationId, state });
+    if (state === 'removing') {
+      await removeCompletely(record);
+      return;
+    }
+    const missing = record.pending.filter(({ id }) => deployments.service(id) === undefined);
+    for (const service of missing) {
+      await services.register([service], record.ownerUserId).catch((error: unknown) => {
+        if (!(error instanceof OakestraError) || error.kind !== 'conflict') throw error;
+        const { job_name: service_name } = service.document;
+        logger.warn('a service of the submission has a name that was taken since; it is left out', {
+          applicationId,
+          service: service_name,
+        });
+      });
+    }
+    await commit(settlement(record));
+  }
+
+  function viewOf(record: ApplicationRecord): ApplicationView {
+    const { id, ownerUserId, name, namespace, document } = record;
+    const description = typeof document.application_desc === 'string' ? document.application_desc : '';
+    return {
+      id,
+      ownerUserId,
+      name,
+      namespace,
+      description,
+      document,
+      serviceIds: services.living(record.serviceIds),
+    };
+  }
+
+  function visible(records: readonly ApplicationRecord[]): ApplicationView[] {
+    return records.filter(({ state }) => state !== 'submitting').map(viewOf);
+  }
+}
+
+function settled(record: ApplicationRecord): ApplicationRecord {
+  const serviceIds = [...record.serviceIds, ...record.pending.map(({ id }) => id)];
+  return { ...record, serviceIds, pending: [] };
+}
+
+function pendingPart({ id, document }: PlannedService): SubmittedService {
+  return { id, document };
+}
+
+function takenViolation({ path, name, namespace }: PlannedApplication, otherId: string) {
+  const message = `you have an application ${name} in the namespace ${namespace} already (${otherId}); choose another name or delete that one`;
+  return { path: `${path}.application_name`, message };
+}
+
+function raceViolation([application]: readonly PlannedApplication[]) {
+  const path = `${application?.path ?? 'applications'}.application_name`;
+  return { path, message: 'an application of this name was created at the same moment' };
+}
+
+function notFound(id: string): OakestraError {
+  return new OakestraError(
+    'not-found',
+    'application-not-found',
+    `You have no application ${id || '(no id)'}.`,
+  );
+}
+
+function isConstraint(error: unknown): boolean {
+  return error instanceof OakestraError && error.code === 'store-constraint';
+}
