@@ -100,7 +100,6 @@ describe('the network of a host', () => {
       'ip',
       'route',
       'add',
-      '127.7.7.0/24',
       'via',
       '192.0.2.1',
       'table',

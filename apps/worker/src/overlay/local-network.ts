@@ -35,9 +35,13 @@ import { createPortBook, findProgram, type PortHolder, requireNoProgram } from '
 import { createPublishedPorts } from './published-ports.ts';
 import { purgeNetwork } from './purge.ts';
 import { readForeignChains } from './read-kernel.ts';
+import { createTurns } from './turns.ts';
 
 /** How often it is checked that our rules still stand and that no new firewall drops our traffic. */
 const WATCH_EVERY_MS = 30_000;
+
+/** The kernel changes one thing at a time anyway; more processes would only push other work aside. */
+const PROGRAMS_AT_A_TIME = 4;
 
 export interface AttachRequest extends KnownInstance {
   readonly signal?: AbortSignal;
@@ -112,6 +116,7 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
   const addresses = createAddressBook(checked.network, clock);
   const ports = createPortBook();
   const gate = createGate();
+  const turns = createTurns(PROGRAMS_AT_A_TIME);
   const background = createBackground(logger);
   const cables = createCableWatch({ clock, background, tools });
   const published = createPublishedPorts({ nft: tools.nft, settings: () => requireSettings(), logger });
@@ -202,12 +207,9 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
   /** Makes what one instance needs; on failure takes back what was made. */
   const connect = async (instance: InstanceNetwork, signal: AbortSignal | undefined): Promise<void> => {
     const { namespace, hostInterface } = instance;
+    const steps = [...cables.stepsBefore(hostInterface), ...connectSteps(requireSettings(), instance)];
     const results = await Promise.allSettled([
-      executeSteps(
-        [...cables.stepsBefore(hostInterface), ...connectSteps(requireSettings(), instance)],
-        tools,
-        signal,
-      ),
+      turns(() => executeSteps(steps, tools, signal)),
       instance.ports.length > 0 ? published.publish(instance) : undefined,
     ]);
     const failed = results.find((result) => result.status === 'rejected');
@@ -281,7 +283,7 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
     const isThere = await exists(namespacePath(namespace));
     const results = await Promise.allSettled([
       published.withdraw(namespace),
-      isThere ? executeSteps(disconnectSteps({ namespace }), tools) : undefined,
+      isThere ? turns(() => executeSteps(disconnectSteps({ namespace }), tools)) : undefined,
     ]);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

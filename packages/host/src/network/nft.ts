@@ -24,6 +24,9 @@ export interface NftPortElement {
   readonly toPort: number;
 }
 
+/** Linux takes 128 KiB in one argument. */
+const LONGEST_ARGUMENT = 100_000;
+
 /** What we need of nftables; every call is one process. */
 export interface Nft {
   /** Applies the text as one transaction: all of it or nothing. */
@@ -43,8 +46,10 @@ export function createNft(runProgram: Run = run): Nft {
   };
   return {
     async apply(text, signal) {
-      // Text, not JSON: `nft -j -f -` does not read from the sockets that Node uses as pipes.
-      await runProgram('nft', ['-f', '-'], { stdin: text, ...(signal === undefined ? {} : { signal }) });
+      const abort = signal === undefined ? {} : { signal };
+      // Not every nft reads standard input from a socket, which is what Node uses as pipe.
+      if (text.length <= LONGEST_ARGUMENT) await runProgram('nft', [text], abort);
+      else await runProgram('nft', ['-f', '-'], { stdin: text, ...abort });
     },
     chains: async (signal) => (await list(['list', 'chains'], signal)).flatMap(chainOf),
     rules: async ({ family, table, name }, signal) =>
