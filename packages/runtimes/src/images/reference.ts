@@ -80,10 +80,18 @@ export function pinnedImageReference(reference: ImageReference, digest: string):
 /** As people write it: without the parts that Docker adds by itself. */
 export function familiarImageReference(reference: ImageReference): string {
   const full = formatImageReference(reference);
-  const withoutRegistry = full.startsWith(`${DEFAULT_REGISTRY}/`)
-    ? full.slice(DEFAULT_REGISTRY.length + 1)
-    : full;
-  return withoutRegistry === full ? full : withoutRegistry.replace(/^library\//, '');
+  if (reference.registry !== DEFAULT_REGISTRY) return full;
+  const withUser = full.slice(DEFAULT_REGISTRY.length + 1);
+  const short = withUser.replace(/^library\//, '');
+  // A first part such as "example.org" would be read as a registry when it came first.
+  const isHostLike = (text: string): boolean => splitRegistry(text).registry !== DEFAULT_REGISTRY;
+  return [short, withUser].find((text) => !isHostLike(text) && expand(text) === full) ?? full;
+}
+
+/** The normal form of a name without registry. */
+function expand(text: string): string {
+  const { registry, repository } = splitRegistry(text);
+  return `${registry}/${repository}`;
 }
 
 function split(text: string): { name: string; tag: string | undefined; digest: string | undefined } {

@@ -12,8 +12,9 @@ import {
 } from '../../images/reference.ts';
 import type { Registries, RegistryCredentials } from '../../images/registry-settings.ts';
 import type { ImageProgress, ImageRequest } from '../../runtime.ts';
-import { type ContainerdConnection, createContainerdConnection } from '../containerd-connection.ts';
+import type { ContainerdConnection } from '../containerd-connection.ts';
 import type { PreparedImage, PrepareImageOptions } from '../prepared-image.ts';
+import { type ChooseSnapshotter, createSnapshotterChoice } from '../snapshotter.ts';
 import { createConfigCache } from './config-cache.ts';
 import { createContentStore } from './content-store.ts';
 import { createImageRecords, type NamedImage } from './image-records.ts';
@@ -27,15 +28,13 @@ import { createTagResolver } from './tag-resolver.ts';
 export interface ImagePullerOptions {
   /** Starts `runImagePullProgram`. */
   readonly childProgram: ChildProgram;
-  readonly socketPath: string;
-  readonly namespace: string;
-  /** Instead of a connection of its own to the same socket and namespace; stays open after `close()`. */
-  readonly connection?: ContainerdConnection;
+  /** Stays open after `close()`. The child makes one of its own to the same socket and namespace. */
+  readonly connection: ContainerdConnection;
+  /** What to unpack into. Default: the best that containerd offers. */
+  readonly snapshotter?: ChooseSnapshotter;
   /** Registries that need other than the defaults. Default: none. */
   readonly registries?: Registries;
   readonly logger: Logger;
-  /** Default `overlayfs`. */
-  readonly snapshotter?: string;
   /** Default: the platform of this host. */
   readonly platform?: Platform;
   /** How many images are pulled at once; the others wait. Default 2. */
@@ -83,11 +82,10 @@ interface Wanted {
 const CACHED_CONFIGS = 64;
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
-  const { childProgram, socketPath, namespace, registries = {}, logger } = options;
-  const { snapshotter = 'overlayfs', maxParallelPulls = 2 } = options;
+  const { childProgram, connection, registries = {}, logger, maxParallelPulls = 2 } = options;
   const { clock = systemClock(), random = systemRandom() } = options;
+  const chooseSnapshotter = options.snapshotter ?? createSnapshotterChoice(connection, logger);
   const ownPlatform = options.platform ?? platformOfThisHost();
-  const connection = options.connection ?? createContainerdConnection({ socketPath, namespace });
   const content = createContentStore(connection, { clock });
   const records = createImageRecords(connection);
   const resolver = createTagResolver({ records, registries, clock, random, logger });
@@ -100,6 +98,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     const key = cacheKey(wanted);
     const cached = cache.get(key);
     const name = pinnedImageReference(wanted.reference, wanted.root.digest);
+    const snapshotter = await chooseSnapshotter();
     const [record, isCachedUnpacked] = await Promise.all([
       records.get(name),
       cached === undefined ? false : isUnpacked(connection, snapshotter, cached),
@@ -125,9 +124,9 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
       const image = await pullInChild({
         program: childProgram,
         order: {
-          socketPath,
-          namespace,
-          snapshotter,
+          socketPath: connection.socketPath,
+          namespace: connection.namespace,
+          snapshotter: await chooseSnapshotter(),
           leaseId,
           reference,
           root,
@@ -212,7 +211,6 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     async close() {
       await pulls.close();
       resolver.close();
-      if (options.connection === undefined) connection.close();
     },
   };
 
