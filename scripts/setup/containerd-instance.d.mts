@@ -4,7 +4,6 @@ export interface ContainerdPlace {
   readonly state: string;
   readonly logFile: string;
 }
-export function pidFileOf(place: ContainerdPlace): string;
 export function containerdConfig(place: ContainerdPlace): string;
 export function containerdAnswers(address: string): Promise<boolean>;
 export function startContainerd(

@@ -44,7 +44,7 @@ const DISABLED_PLUGINS = [
 const KEPT_LOG_BYTES = 5 * 1024 * 1024;
 
 /** @param {ContainerdPlace} place */
-export const pidFileOf = (place) => join(place.state, 'containerd.pid');
+const pidFileOf = (place) => join(place.state, 'containerd.pid');
 
 /**
  * The text of its configuration file.

@@ -1,4 +1,10 @@
 export {
+  type IdentityFiles,
+  type IdentityRequest,
+  openTestAuthority,
+  type TestAuthority,
+} from './certificates/index.ts';
+export {
   type ContainerdLeftovers,
   type LeftoverOptions,
   startTestContainerd,

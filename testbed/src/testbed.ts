@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@oakestra/contracts';
+import { openTestAuthority, type TestAuthority } from './certificates/index.ts';
 import { startTestContainerd, type TestContainerd, type TestContainerdOptions } from './containerd/index.ts';
 import { createTestNetwork, type TestNetwork, type TestNetworkOptions } from './hosts/index.ts';
 import {
@@ -25,6 +26,8 @@ export interface Testbed {
   containerd(
     options?: Omit<TestContainerdOptions, 'directory'> & { readonly name?: string },
   ): Promise<TestContainerd>;
+  /** The certificate authority of this testbed. */
+  authority(): Promise<TestAuthority>;
   /** Starts a program; its log is `<name>.log` unless given. */
   process(options: Omit<ProcessOptions, 'logFile'> & { readonly logFile?: string }): Promise<ManagedProcess>;
   /** Has a process that was started elsewhere (such as on a host) stopped and its log collected with the others. */
@@ -72,6 +75,7 @@ export async function openTestbed(): Promise<Testbed> {
       defer(`containerd ${name}`, containerd.close);
       return containerd;
     },
+    authority: () => openTestAuthority({ directory: join(directory, 'certificates') }),
     async process(options) {
       const logFile = options.logFile ?? join(directory, `${options.name ?? 'process'}.log`);
       return adopt(await startProcess({ ...options, logFile }));

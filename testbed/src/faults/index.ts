@@ -1,2 +1,2 @@
 export { freeze, freezeCgroup, killNow, thaw, thawCgroup } from './signals.ts';
-export { startTcpRelay, type TcpRelay, type TcpRelayOptions } from './tcp-relay.ts';
+export { startTcpRelay, type TcpRelay } from './tcp-relay.ts';

@@ -58,7 +58,7 @@ export function parseSubnet(subnet: string): AddressRange & { readonly prefixLen
   return { first: address - (address % size), size, prefixLength };
 }
 
-export function formatAddress(address: number): string {
+function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
 }
 

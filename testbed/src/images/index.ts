@@ -1,16 +1,8 @@
 export { buildFaultyImage, type FaultyImage } from './faulty.ts';
-export type { FileTree, TreeEntry } from './file-tree.ts';
-export { blobPath } from './layer.ts';
+export type { FileTree } from './file-tree.ts';
 export { buildEchoImage, buildRedisImage, ECHO_PORT, REDIS_PORT } from './layered.ts';
-export { buildImage, type ImageLayout, type ImageSpec, type LayerSpec } from './layout.ts';
-export {
-  type Descriptor,
-  hostPlatform,
-  type ImageSettings,
-  type LayerCompression,
-  MEDIA_TYPES,
-  type Platform,
-} from './oci.ts';
+export { buildImage, type ImageLayout, type ImageSpec } from './layout.ts';
+export { hostPlatform, MEDIA_TYPES } from './oci.ts';
 export { type PushedImage, pushImage } from './push.ts';
 export {
   type RegistryAccess,

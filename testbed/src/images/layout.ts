@@ -14,7 +14,7 @@ import {
   type Platform,
 } from './oci.ts';
 
-export interface LayerSpec {
+interface LayerSpec {
   readonly tree: FileTree;
   /** Default gzip. */
   readonly compression?: LayerCompression;

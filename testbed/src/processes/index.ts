@@ -1,5 +1,5 @@
 export { type CommandOptions, type CommandOutput, runCommand } from './command.ts';
-export { type EventuallyOptions, eventually } from './eventually.ts';
+export { eventually } from './eventually.ts';
 export { onInterrupt } from './interrupt.ts';
 export { collectLogs, keepLogs } from './logs.ts';
 export {

@@ -7,6 +7,8 @@ import {
   buildStaticWebImage,
   hostPlatform,
   MEDIA_TYPES,
+  pushImage,
+  registryRequest,
 } from '../images/index.ts';
 import { openTestbed, type Testbed } from '../testbed.ts';
 import { type Registry, startRegistry } from './registry.ts';
@@ -73,7 +75,6 @@ describe('the registry of the testbed', () => {
     const layout = await buildStaticWebImage(cache());
     await registry.push(layout, 'private/web');
     const { url } = registry.access;
-    const { pushImage, registryRequest } = await import('../images/index.ts');
     expect((await registryRequest({ url }, { method: 'GET', target: '/v2/' })).status).toBe(401);
     await expect(pushImage(layout, { url, name: 'other/web', tag: 'latest' })).rejects.toMatchObject({
       kind: 'unauthenticated',
@@ -100,6 +101,29 @@ describe('the registry of the testbed', () => {
       headers: { accept: MEDIA_TYPES.manifest },
     });
     expect(headers['docker-content-digest']).toBe(pushed.digest);
+  });
+
+  it("speaks TLS with a certificate of the testbed's authority on the test network", async () => {
+    const network = await testbed.network({ hosts: 1 });
+    const address = network.gatewayAddress;
+    const authority = await testbed.authority();
+    const tls = await authority.issue({ role: 'client', name: 'registry', ipAddresses: [address] });
+    const credentials = { username: 'edge', password: new Sensitive('secret') };
+    const registry = await testbed.registry({ address, tls, credentials });
+    expect(registry.access.url).toBe(`https://${registry.host}`);
+    const { reference } = await registry.push(await buildStaticWebImage(cache()), 'web');
+    await expect(
+      registryRequest({ url: registry.access.url, credentials }, { method: 'GET', target: '/v2/' }),
+    ).rejects.toMatchObject({ code: 'registry-unreachable' });
+
+    const [host] = network.hosts;
+    const containerd = await testbed.containerd({ name: 'tls', ...(host && { host }) });
+    const pull = ['images', 'pull', '--user', 'edge:secret'];
+    await expect(containerd.ctr('tls', [...pull, reference])).rejects.toThrow(/certificate/);
+    // ctr talks to the registry itself, so it has to run where the network is.
+    const ctr = ['--address', containerd.address, '--namespace', 'tls'];
+    await host?.exec('ctr', [...ctr, ...pull, '--tlscacert', authority.caFile, reference]);
+    expect((await containerd.leftovers({ withImages: true })).images).toEqual([`tls/${reference}`]);
   });
 
   it('says that its port is taken, and leaves nothing', async () => {

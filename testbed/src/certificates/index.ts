@@ -1,0 +1,6 @@
+export {
+  type IdentityFiles,
+  type IdentityRequest,
+  openTestAuthority,
+  type TestAuthority,
+} from './certificates.ts';
