@@ -9,6 +9,9 @@ import { bodyText, decodeEnvelope, HEAD_BYTES, type LinkEpoch, type LinkMessage 
 import type { Outbox } from './outbox.ts';
 import { createMessageSource, type DropReason } from './send-source.ts';
 
+/** What a waiting message takes beside its body, roughly. */
+const TYPICAL_HEAD_BYTES = 128;
+
 /** A message to send. */
 export interface OutgoingMessage {
   readonly linkClass: LinkClass;
@@ -101,12 +104,13 @@ export function createMessageLanes(options: MessageLanesOptions): MessageLanes {
     send(message, nowMs) {
       const { linkClass, type, epoch, onDropped, deadlineMs } = message;
       const bodyJson = bodyText(type, message.body);
-      const bytes = Buffer.byteLength(bodyJson) + HEAD_BYTES;
-      const most = peer?.limits.messageBytes ?? limits.messageBytes;
-      if (bytes > most) {
-        const text = `the message ${type} has ${bytes} bytes, the peer takes ${most}: send it in pages`;
+      const bodyBytes = Buffer.byteLength(bodyJson);
+      const most = (peer?.limits.messageBytes ?? limits.messageBytes) - HEAD_BYTES;
+      if (bodyBytes > most) {
+        const text = `the message ${type} has ${bodyBytes} bytes, the peer takes ${most}: send it in pages`;
         throw new OakestraError('invalid', 'link-message-too-large', text);
       }
+      const bytes = bodyBytes + TYPICAL_HEAD_BYTES;
       const { source, id } = lanes[linkClass];
       if (source.queuedBytes() + bytes > options.maxQueuedBytes) source.sweep(nowMs);
       if (source.queuedBytes() + bytes > options.maxQueuedBytes) return false;

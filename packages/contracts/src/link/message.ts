@@ -44,7 +44,7 @@ export interface EnvelopeHead {
   readonly type: string;
 }
 
-/** Room for the head of an envelope beside its body: sequence, epoch, deadline, a type of 128 characters. */
+/** Room that the limit of a message leaves for its head: sequence, epoch, deadline, type. */
 export const HEAD_BYTES = 1024;
 
 /** JSON text of a body, taken when it is sent so that later changes do not matter. `undefined` becomes `null`. */
