@@ -48,6 +48,8 @@ export interface StoredState {
   readonly records: readonly InstanceRecord[];
   /** Members known from earlier; they are waited for after a start. */
   readonly members: readonly string[];
+  /** The store itself noticed that it is a copy of an earlier state: learn from below before acting. */
+  readonly wasRestored?: boolean;
 }
 
 export type DownReason =
@@ -318,6 +320,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     index(record, 1);
     wakes.set(record.key, nowMs());
   }
+  if (stored.wasRestored === true) storeWasRestored(counter);
 
   return {
     get incarnation() {

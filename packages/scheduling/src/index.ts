@@ -1,1 +1,7 @@
-export {};
+export {
+  type Candidate,
+  type FitWords,
+  firstFit,
+  type PlacementDecision,
+  type PlacementRequest,
+} from './first-fit.ts';

@@ -1,2 +1,10 @@
+export {
+  createRootCore,
+  type RootCore,
+  type RootCoreOptions,
+  type RootEffects,
+  type ServiceRecord,
+} from './core.ts';
 export type { Deployments, InstanceView, ServiceView } from './deployments.ts';
-export { createRootCore, type RootCore, type RootCoreOptions, type RootEffects, type ServiceRecord } from './core.ts';
+export { type DeploymentEngine, startDeployments } from './engine.ts';
+export { type DeploymentsSchema, deploymentsMigrations } from './schema.ts';

@@ -1,0 +1,37 @@
+import type { DeploymentEngine } from '../deployments/index.ts';
+import type { Clusters, ClusterView } from './clusters.ts';
+import type { ClusterRegistry, RegisteredCluster } from './registry.ts';
+
+/** Joins what is registered with what the links say. */
+export function createClusterViews(
+  registry: ClusterRegistry,
+  deployments: Pick<DeploymentEngine, 'clusterState'>,
+  lastSeenAtMs: (clusterId: string) => number | undefined,
+): Clusters {
+  const viewOf = (cluster: RegisteredCluster): ClusterView => {
+    const state = deployments.clusterState(cluster.id);
+    const facts = state?.facts;
+    return {
+      id: cluster.id,
+      name: cluster.name,
+      location: cluster.location,
+      address: cluster.address,
+      port: cluster.port,
+      isActive: state?.isUp === true,
+      activeWorkers: facts?.activeWorkers ?? 0,
+      vcpus: facts?.vcpus ?? 0,
+      memoryMib: facts?.memoryAvailableMib ?? 0,
+      cpuPercent: facts?.cpuPercent ?? 0,
+      memoryPercent: facts?.memoryPercent ?? 0,
+      virtualization: facts?.virtualization ?? [],
+      lastSeenAtMs: lastSeenAtMs(cluster.id),
+    };
+  };
+  return {
+    all: () => registry.all().map(viewOf),
+    cluster(id) {
+      const cluster = registry.byId(id);
+      return cluster === undefined ? undefined : viewOf(cluster);
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { Server } from '@grpc/grpc-js';
+import {
+  type Greeting,
+  greetingSchema,
+  messageOf,
+  OakestraError,
+  reportSchema,
+  type TierCommand,
+} from '@oakestra/contracts';
+import type { LinkConnection, LinkEnd } from '@oakestra/contracts/link';
+import { acceptLinks, serverCredentials } from '@oakestra/contracts/link/grpc';
+import { registrationService } from '@oakestra/contracts/registration';
+import { type Clock, type Logger, type Random, randomHex } from '@oakestra/daemon';
+import type { DownReason } from '@oakestra/ownership';
+import { peerIdentity, type TlsIdentity } from '@oakestra/pki';
+import type { DeploymentEngine } from '../deployments/index.ts';
+import type { ClusterRegistry } from './registry.ts';
+
+export interface ClusterLinksOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsIdentity;
+  readonly registry: ClusterRegistry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long clusters should wait for us after an orderly stop. */
+  readonly restartGraceMs: number;
+}
+
+/** Port 50052: registration of clusters, and the links that they open. */
+export interface ClusterLinks {
+  send(clusterId: string, command: TierCommand): boolean;
+  dropAll(): void;
+  lastSeenAtMs(clusterId: string): number | undefined;
+  /** Starts to listen; links are served for this engine. */
+  listen(engine: DeploymentEngine): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const COMMAND_CLASS = 'commands';
+
+export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
+  const { registry, clock, random, logger } = options;
+  const server = new Server();
+  const connections = new Map<string, LinkConnection>();
+  const seenAtMs = new Map<string, number>();
+  let acceptor: ReturnType<typeof acceptLinks> | undefined;
+
+  const authorize = (certificate: Parameters<typeof peerIdentity>[0]): string => {
+    const peer = peerIdentity(certificate);
+    if (peer?.role !== 'cluster') {
+      throw new OakestraError('forbidden', 'link-wrong-role', 'Only clusters may speak on this port');
+    }
+    return peer.name;
+  };
+
+  const serve = (engine: DeploymentEngine, connection: LinkConnection, name: string): void => {
+    const cluster = registry.byName(name);
+    if (cluster === undefined) {
+      logger.warn('a cluster opened its link before it registered', { cluster: name });
+      connection.close();
+      return;
+    }
+    const { id } = cluster;
+    let isGreeted = false;
+    connection.onMessage((message) => {
+      seenAtMs.set(id, clock.nowMs());
+      try {
+        if (message.type === 'greeting') {
+          const greeting: Greeting = greetingSchema.parse(message.body);
+          isGreeted = true;
+          connections.set(id, connection);
+          engine.clusterUp(id, greeting);
+        } else if (isGreeted) engine.clusterReport(id, reportSchema.parse(message.body));
+      } catch (error) {
+        // One bad message never affects anything but itself.
+        logger.warn('a message of a cluster was ignored', {
+          cluster: name,
+          type: message.type,
+          reason: messageOf(error),
+        });
+      }
+    });
+    connection.onGap(() => connection.send(COMMAND_CLASS, 'sync', { type: 'sync', want: 'digest' }));
+    void connection.closed.then((end) => {
+      if (connections.get(id) !== connection) return;
+      connections.delete(id);
+      engine.clusterDown(id, downReasonOf(end));
+    });
+  };
+
+  return {
+    send(clusterId, command) {
+      const epoch = 'epoch' in command ? { epoch: command.epoch } : {};
+      return connections.get(clusterId)?.send(COMMAND_CLASS, command.type, command, epoch) ?? false;
+    },
+    dropAll() {
+      for (const connection of connections.values()) connection.close();
+    },
+    lastSeenAtMs: (clusterId) => seenAtMs.get(clusterId),
+
+    async listen(engine) {
+      const service = registrationService({
+        async register(registration, caller) {
+          if (
+            caller.certificate === undefined ||
+            authorize(caller.certificate) !== registration.clusterName
+          ) {
+            throw new OakestraError(
+              'forbidden',
+              'registration-name',
+              `A cluster registers only under the name of its certificate, not as "${registration.clusterName}"`,
+            );
+          }
+          const address = registration.advertisedAddress ?? caller.address?.address ?? '127.0.0.1';
+          const cluster = await registry.register(registration, address);
+          logger.info('cluster registered', { cluster: cluster.name, id: cluster.id, address });
+          return cluster.id;
+        },
+        onError: (error) => logger.warn('a registration failed', { reason: messageOf(error) }),
+      });
+      server.addService(service.definition, service.implementation);
+      acceptor = acceptLinks({
+        server,
+        identity: {
+          role: 'root',
+          name: options.tls.identity.name,
+          incarnation: engine.incarnation(),
+          bootId: randomHex(random, 8),
+          capabilities: [],
+        },
+        clock,
+        log: logger,
+        authorize: ({ certificate }) => authorize(certificate),
+        onConnection: (connection, name) => serve(engine, connection, name),
+      });
+      await bind(server, options);
+    },
+
+    async stop() {
+      await acceptor?.stop({ reason: 'restarting', graceMs: options.restartGraceMs });
+      server.forceShutdown();
+    },
+  };
+}
+
+function bind(server: Server, options: ClusterLinksOptions): Promise<void> {
+  const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, serverCredentials(options.tls), (error) => {
+      if (error === null) resolve();
+      else {
+        reject(
+          new OakestraError(
+            'unavailable',
+            'port-taken',
+            `Cannot listen on ${address} for clusters: ${error.message}. Stop what uses the port or set --cluster-port`,
+            { cause: error },
+          ),
+        );
+      }
+    });
+  });
+}
+
+export function downReasonOf(end: LinkEnd): DownReason {
+  if (end.kind === 'bye' && end.reason === 'restarting') return { kind: 'restarting', graceMs: end.graceMs };
+  return end.kind === 'silent' ? { kind: 'silent' } : { kind: 'reset' };
+}

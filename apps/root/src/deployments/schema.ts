@@ -1,0 +1,43 @@
+import type { Migrations } from '@oakestra/store';
+
+export interface DeploymentsSchema {
+  deployment_services: {
+    id: string;
+    job_name: string;
+    owner_user_id: string;
+    next_instance_number: number;
+    /** JSON. */
+    document: string;
+  };
+  deployment_instances: {
+    key: string;
+    service_id: string;
+    wanted: string;
+    status: string;
+    /** JSON of the whole record; the other columns are for queries. */
+    record: string;
+  };
+}
+
+export const deploymentsMigrations: Migrations = {
+  '0001-deployments': {
+    async up(db) {
+      await db.schema
+        .createTable('deployment_services')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('job_name', 'text', (column) => column.notNull().unique())
+        .addColumn('owner_user_id', 'text', (column) => column.notNull())
+        .addColumn('next_instance_number', 'bigint', (column) => column.notNull())
+        .addColumn('document', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('deployment_instances')
+        .addColumn('key', 'text', (column) => column.primaryKey())
+        .addColumn('service_id', 'text', (column) => column.notNull())
+        .addColumn('wanted', 'text', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('record', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
+};

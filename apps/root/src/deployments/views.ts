@@ -1,0 +1,64 @@
+import { parseInstanceKey, type StatusWord, type Usage } from '@oakestra/contracts';
+import type { InstanceRecord } from '@oakestra/ownership';
+import type { ServiceRecord } from './core.ts';
+import type { InstanceView, ServiceView } from './deployments.ts';
+
+export type UsageRow = Usage['rows'][number];
+
+export function instanceView(record: InstanceRecord, usage: UsageRow | undefined): InstanceView {
+  const { serviceId, number } = parseInstanceKey(record.key);
+  return {
+    serviceId,
+    number,
+    clusterId: record.placements.find((placement) => placement.role === 'owner')?.member,
+    status: record.status,
+    statusDetail: record.detail,
+    workerId: record.workerId ?? undefined,
+    workerAddress: record.workerAddress ?? undefined,
+    workerPort: undefined,
+    cpuPercent: usage?.cpuPercent,
+    memoryBytes: usage?.memoryBytes,
+    diskBytes: usage?.diskBytes,
+    logs: usage?.logs ?? '',
+    modifiedAtMs: record.sinceMs,
+  };
+}
+
+export function serviceView(service: ServiceRecord, instances: readonly InstanceView[]): ServiceView {
+  const worst = worstOf(instances);
+  const isUntouched = service.nextInstanceNumber === 0;
+  return {
+    id: service.id,
+    document: service.document,
+    ownerUserId: service.ownerUserId,
+    nextInstanceNumber: service.nextInstanceNumber,
+    status: worst?.status ?? (isUntouched ? undefined : 'UNDEPLOYED'),
+    statusDetail: worst?.statusDetail ?? '',
+    instances,
+  };
+}
+
+/** RUNNING only when all run; otherwise the state that needs most attention (root-api Q35). */
+function worstOf(instances: readonly InstanceView[]): InstanceView | undefined {
+  let worst: InstanceView | undefined;
+  for (const instance of instances) {
+    if (worst === undefined || rank(instance.status) > rank(worst.status)) worst = instance;
+  }
+  return worst;
+}
+
+const ORDER: readonly StatusWord[] = [
+  'COMPLETED',
+  'RUNNING',
+  'CREATED',
+  'CREATING',
+  'NODE_SCHEDULED',
+  'CLUSTER_SCHEDULED',
+  'REQUESTED',
+];
+
+/** Words that are not in the list are failures: the worst. */
+function rank(status: StatusWord): number {
+  const index = ORDER.indexOf(status);
+  return index === -1 ? ORDER.length : index;
+}
