@@ -1,3 +1,13 @@
+export {
+  defaultLogLimits,
+  type LogLimits,
+  type LogRotation,
+  type LogRotationOptions,
+  removeLog,
+  rotateLog,
+  startLogRotation,
+  tailLog,
+} from './log-rotation.ts';
 export type {
   Image,
   ImageProgress,
@@ -12,3 +22,4 @@ export type {
   RuntimeEvent,
   RuntimeInstance,
 } from './runtime.ts';
+export { isRuntimeError, type RuntimeErrorCode } from './runtime-errors.ts';

@@ -1,4 +1,4 @@
-import { messageOf, OakestraError } from '@oakestra/contracts';
+import { OakestraError } from '@oakestra/contracts';
 
 /**
  * The codes of every failure that a runtime reports, beside those of images and registries
@@ -145,7 +145,7 @@ export function runtimeClosed(runtime: string): OakestraError {
   return runtimeError('unavailable', 'runtime-closed', message, { runtime });
 }
 
-/** Anything that has no better code; the text of the runtime is in the message. */
-export function runtimeFailed(doing: string, cause: unknown): OakestraError {
-  return runtimeError('internal', 'runtime-failed', `${doing} failed: ${messageOf(cause)}`, {}, cause);
+/** Anything that has no better code; the words of the runtime are the reason. */
+export function runtimeFailed(doing: string, reason: string, cause: unknown): OakestraError {
+  return runtimeError('internal', 'runtime-failed', `${doing} failed: ${reason}`, {}, cause);
 }

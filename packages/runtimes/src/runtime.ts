@@ -107,19 +107,30 @@ export interface Runtime {
     options: { readonly signal: AbortSignal; readonly onProgress?: (progress: ImageProgress) => void },
   ): Promise<Image>;
 
-  /** Creates what can be created before the network is ready. `image` is the result of `prepareImage`. */
+  /**
+   * Creates what can be created before the network is ready: all of it when the paths of the specification exist
+   * already. `image` is the result of `prepareImage`, best unchanged. What exists with the same specification
+   * stays (labels do not count); a leftover with another one is replaced unless it runs (`instance-exists`).
+   * After a failure `remove` clears what was done.
+   */
   create(spec: InstanceSpec, image: Image): Promise<void>;
-  /** Starts a created instance; resolves when its process runs. */
+  /**
+   * Starts a created instance; resolves when its process runs. One that has run is not run again: its process id
+   * is answered, 0 when that is not known any more. To run it again, remove and create it.
+   */
   start(id: string): Promise<{ readonly pid: number }>;
 
   /** Everything that exists here and is ours, also what another process of ours created. */
   list(): Promise<readonly RuntimeInstance[]>;
   signal(id: string, signal: string): Promise<void>;
-  /** Stop signal of the image, then SIGKILL after `graceMs`; resolves when no process is left. */
+  /**
+   * Stop signal of the image, then SIGKILL after `graceMs`; resolves when no process is left, at once when there
+   * is none.
+   */
   stop(id: string, options: { readonly graceMs: number }): Promise<void>;
   /** Replaces labels, for example after the placement epoch of a running instance was raised. */
   relabel(id: string, labels: InstanceLabels): Promise<void>;
-  /** Removes every trace: task, container, snapshot, lease. Kills what still runs. */
+  /** Removes every trace but the log. Kills what still runs; its exit may then not be reported. */
   remove(id: string): Promise<void>;
   stats(id: string): Promise<InstanceStats | undefined>;
   /** Calls back for every event until the returned function is called. */

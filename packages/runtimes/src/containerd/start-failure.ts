@@ -39,8 +39,9 @@ const rules: readonly Rule[] = [
     explain: (_, attempt, cause) => tooManyProcesses(attempt.id, cause),
   },
   {
-    pattern: /chdir to cwd \("([^"]*)"\)|mkdir [^:]*: (?:not a directory|file exists).*cwd/i,
-    explain: (match, attempt, cause) => workingDirectoryUnusable(match[1] ?? '/', attempt.image, cause),
+    pattern: /chdir to cwd \("([^"]*)"\)|container init: mkdir ([^:]+): not a directory/i,
+    explain: (match, attempt, cause) =>
+      workingDirectoryUnusable(match[1] ?? match[2] ?? '/', attempt.image, cause),
   },
   {
     pattern:
@@ -81,5 +82,12 @@ export function startFailure(cause: unknown, attempt: StartAttempt): OakestraErr
     const match = text.match(rule.pattern);
     if (match !== null) return rule.explain(match, attempt, cause);
   }
-  return runtimeFailed(`Starting instance ${attempt.id}`, cause);
+  return runtimeFailed(`Starting instance ${attempt.id}`, withoutLayers(text), cause);
+}
+
+/** The innermost reason: each program on the way puts its own words before it. */
+function withoutLayers(text: string): string {
+  const layers =
+    /^(?:\w+\/\w+: |failed to create shim task: |OCI runtime \w+ failed: |runc \w+ failed: |unable to start container process: |error during container init: )+/;
+  return text.replace(layers, '').replace(/: unknown$/, '');
 }
