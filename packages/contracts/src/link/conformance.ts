@@ -313,7 +313,7 @@ export function linkConformance(name: string, createPair: () => Promise<Transpor
       const end = await acceptor.connection.closed;
       expect(end.kind).toBe('silent');
       expect((end as { silentMs: number }).silentMs).toBeGreaterThanOrEqual(120);
-      const ping = encodeFrame({ kind: 'ping', nonce: 1 });
+      const ping = Buffer.from(encodeFrame({ kind: 'ping', nonce: 1 }));
       expect(Buffer.concat(raw.bytes).includes(ping)).toBe(true);
     });
 

@@ -1,3 +1,4 @@
+import { LINK_STREAM } from './classes.ts';
 import { type ByeReason, encodeFrame } from './frame.ts';
 import { type LinkResetCode, resetCodeNumber } from './link-end.ts';
 
@@ -17,6 +18,7 @@ export function createControlQueue(): ControlQueue {
   let frames: Uint8Array[] = [];
   let pings = { ping: -1, pong: -1 };
   const credits = new Map<number, number>();
+  /** What ends the link, if anything. */
   let last: Uint8Array | undefined;
 
   return {
@@ -24,7 +26,9 @@ export function createControlQueue(): ControlQueue {
     credit: (stream, bytes) => void credits.set(stream, (credits.get(stream) ?? 0) + bytes),
     reset(stream, code, reason) {
       credits.delete(stream);
-      frames.push(encodeFrame({ kind: 'reset', stream, code: resetCodeNumber(code), reason }));
+      const frame = encodeFrame({ kind: 'reset', stream, code: resetCodeNumber(code), reason });
+      if (stream === LINK_STREAM) last = frame;
+      else frames.push(frame);
     },
     ping(nonce) {
       pings.ping = nonce;

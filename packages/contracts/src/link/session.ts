@@ -139,6 +139,12 @@ export function createLinkSession(options: SessionOptions): LinkSession {
     finish({ kind: 'error', by: 'us', code, message });
   }
 
+  function greet(): void {
+    const lastReceived = ledger.received();
+    const known = lastReceived === undefined ? {} : { lastReceived };
+    control.hello(encodeHello({ version: LINK_VERSION, ...identity, limits, ...known }));
+  }
+
   function greeted(json: Uint8Array): void {
     if (hasGreeted) throw malformed('the peer greets twice');
     hasGreeted = true;
@@ -150,6 +156,7 @@ export function createLinkSession(options: SessionOptions): LinkSession {
       return;
     }
     if (!move('open')) return;
+    if (side === 'acceptor') greet();
     const missed = ledger.reconcile(identity.incarnation, peer.lastReceived);
     messages.start(peer);
     streams.start(peer.limits.streamWindowBytes);
@@ -203,9 +210,8 @@ export function createLinkSession(options: SessionOptions): LinkSession {
     finish({ kind: 'bye', by: 'us', reason, graceMs });
   }
 
-  const lastReceived = ledger.received();
-  const known = lastReceived === undefined ? {} : { lastReceived };
-  control.hello(encodeHello({ version: LINK_VERSION, ...identity, limits, ...known }));
+  // The accepting side answers once it knows whom: a peer that is refused never takes the link for open.
+  if (side === 'dialer') greet();
 
   return {
     get state() {
