@@ -3,6 +3,7 @@ import { type Clock, sleep } from '@oakestra/daemon';
 import { imageError } from '../../images/image-errors.ts';
 import { readLimited } from '../../images/limited-body.ts';
 import { type Descriptor, MAX_MANIFEST_BYTES } from '../../images/manifest.ts';
+import { isIndexType, isManifestType, layerKind } from '../../images/media-types.ts';
 import {
   type ContainerdConnection,
   isContainerdExists,
@@ -58,7 +59,7 @@ export function createContentStore(
   /** One session with containerd: asks what is there, adds what is missing, commits. */
   const writeOnce = async (write: ContentWrite): Promise<void> => {
     const { descriptor, signal, onProgress } = write;
-    const ref = ingestRef(descriptor.digest);
+    const ref = ingestRef(descriptor);
     const call = connection.duplex(ContentDefinition, 'write', { ...held, signal });
     const answers = call.responses[Symbol.asyncIterator]();
     // A failed send shows in the answers too, and better explained.
@@ -90,7 +91,7 @@ export function createContentStore(
   const waitForOther = async ({ descriptor, signal, onProgress }: ContentWrite): Promise<void> => {
     await sleep(clock, LOCK_POLL_MS, signal);
     try {
-      const request = { ref: ingestRef(descriptor.digest) };
+      const request = { ref: ingestRef(descriptor) };
       const { status } = await connection.unary(ContentDefinition, 'status', request, { signal });
       if (status !== undefined) onProgress?.(status.offset);
     } catch (error) {
@@ -99,9 +100,9 @@ export function createContentStore(
     }
   };
 
-  const discard = async (digest: string): Promise<void> => {
+  const discard = async (descriptor: Descriptor): Promise<void> => {
     try {
-      await connection.unary(ContentDefinition, 'abort', { ref: ingestRef(digest) });
+      await connection.unary(ContentDefinition, 'abort', { ref: ingestRef(descriptor) });
     } catch (error) {
       if (!isContainerdNotFound(error)) throw error;
     }
@@ -143,7 +144,7 @@ export function createContentStore(
             await waitForOther(write);
           } else if (isContainerdPrecondition(error)) {
             // Not what was announced. What an earlier attempt left may be to blame: once more from the start.
-            await discard(descriptor.digest);
+            await discard(descriptor);
             if (!mayStartOver) throw damaged(descriptor, error);
             mayStartOver = false;
           } else {
@@ -157,9 +158,15 @@ export function createContentStore(
   };
 }
 
-/** The name under which a blob that is not complete is kept, the same for every pull that needs it. */
-export function ingestRef(digest: string): string {
-  return `oakestra-${digest}`;
+/**
+ * The name under which a blob that is not complete is kept. containerd's own clients use the same, so that any of
+ * them goes on where another ended.
+ */
+export function ingestRef({ mediaType, digest }: Descriptor): string {
+  if (layerKind(mediaType).kind === 'layer') return `layer-${digest}`;
+  if (isIndexType(mediaType)) return `index-${digest}`;
+  if (isManifestType(mediaType)) return `manifest-${digest}`;
+  return `config-${digest}`;
 }
 
 const EMPTY_WRITE: WriteContentRequest = {

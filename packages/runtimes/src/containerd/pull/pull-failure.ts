@@ -13,5 +13,12 @@ export function pullFailure(doing: string, thrown: unknown): unknown {
   }
   if (thrown instanceof OakestraError && !thrown.code.startsWith('containerd-')) return thrown;
   if (!(thrown instanceof OakestraError)) return thrown;
+  if (/archive\/tar|invalid tar|gzip: invalid|zlib|zstd|magic number|unexpected EOF/i.test(text)) {
+    return imageError(
+      'image-invalid',
+      `The image is damaged, a layer cannot be unpacked (${text}). Push it again`,
+      { cause: thrown },
+    );
+  }
   return imageError('image-pull-failed', `containerd failed at ${doing}: ${text}`, { cause: thrown });
 }

@@ -1,0 +1,44 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { ChildProgram } from '../pull-child.ts';
+
+/** The child's program, bundled to CommonJS as the product is. */
+export async function buildChildProgram(): Promise<ChildProgram & { dispose(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'oakestra-pull-program-'));
+  const outfile = join(directory, 'program.cjs');
+  const main = fileURLToPath(new URL('../image-pull-main.ts', import.meta.url));
+  await build({
+    stdin: {
+      contents: `import { runImagePullProgram } from ${JSON.stringify(main)};
+        runImagePullProgram().then((code) => process.exit(code));`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    outfile,
+    logLevel: 'error',
+  });
+  return {
+    command: process.execPath,
+    args: [outfile],
+    dispose: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** Kills the processes that run `program` for this one; returns how many. */
+export async function killChildren({ args }: ChildProgram): Promise<number> {
+  let count = 0;
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const words = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (args[0] === undefined || !words.includes(args[0])) continue;
+    process.kill(Number(name), 'SIGKILL');
+    count++;
+  }
+  return count;
+}
