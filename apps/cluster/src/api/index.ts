@@ -1,0 +1,1 @@
+export { createClusterApi } from './api.ts';

@@ -1,0 +1,2 @@
+export type { Broker, BrokerEvents } from './broker.ts';
+export { createEmbeddedBroker } from './embedded-broker.ts';

@@ -1,0 +1,1 @@
+export { createUplink, type Uplink } from './uplink.ts';
