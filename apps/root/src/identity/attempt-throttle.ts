@@ -44,6 +44,7 @@ export function createAttemptThrottle(clock: Clock): AttemptThrottle {
       const waitMs = Math.max(attempts.nextAtMs - nowMs, 0);
       if (attempts.waiting >= MOST_WAITING) throw tooMany(waitMs);
       attempts.nextAtMs = nowMs + waitMs + delayAfter(attempts.failures);
+      if (waitMs === 0) return;
       attempts.waiting += 1;
       await new Promise<void>((resolve) => clock.setTimer(waitMs, resolve));
       attempts.waiting -= 1;

@@ -1,0 +1,101 @@
+import { OakestraError } from '@oakestra/contracts';
+import type { Applications, ApplicationView } from '../applications/index.ts';
+import type { Identity, Principal } from '../identity/index.ts';
+import { double, plain, type Route } from './route.ts';
+import { applicationView } from './views.ts';
+
+/** Applications (root-api 4.4). They belong to a user; administrators list them all, but own no others'. */
+export function applicationRoutes(parts: {
+  readonly applications: Applications;
+  readonly identity: Pick<Identity, 'users'>;
+}): Route[] {
+  const { applications, identity } = parts;
+
+  const ownList = async (caller: Principal) => {
+    const own = await applications.ownedBy(caller.userId);
+    return double(own.map((application) => applicationView(application, caller.userName)));
+  };
+  return [
+    {
+      method: 'POST',
+      path: '/api/application',
+      access: 'user',
+      body: 'json',
+      async handle({ body }, caller) {
+        await applications.submit({ sla: body, ownerUserId: caller.userId });
+        return ownList(caller);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/application',
+      access: 'user',
+      handle: (_call, caller) => ownList(caller),
+    },
+    {
+      method: 'GET',
+      path: '/api/application/:id',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        // Not `null`, as the original answers (Q16).
+        return plain(
+          applicationView(await ownApplication(applications, parameters.id, caller), caller.userName),
+        );
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/api/application/:id',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        const { id } = await ownApplication(applications, parameters.id, caller);
+        await applications.remove(id);
+        return plain({ message: 'Application Deleted' });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/applications',
+      access: 'admin',
+      async handle() {
+        const users = new Map((await identity.users()).map(({ id, name }) => [id, name]));
+        const all = await applications.all();
+        return double(
+          all.map((application) =>
+            applicationView(application, users.get(application.ownerUserId) ?? application.ownerUserId),
+          ),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/applications/:userId',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        if (parameters.userId !== caller.userId) {
+          throw new OakestraError(
+            'unauthenticated',
+            'user-foreign',
+            `The token belongs to the user with the id ${caller.userId}; ask for that one.`,
+          );
+        }
+        return ownList(caller);
+      },
+    },
+  ];
+}
+
+/** Foreign applications are answered like missing ones. */
+export async function ownApplication(
+  applications: Applications,
+  id: string | undefined,
+  caller: Principal,
+): Promise<ApplicationView> {
+  const application = id === undefined ? undefined : await applications.application(id);
+  if (application !== undefined && application.ownerUserId === caller.userId) return application;
+  throw new OakestraError(
+    'not-found',
+    'application-not-found',
+    `You have no application ${id}. List yours with GET /api/application.`,
+  );
+}

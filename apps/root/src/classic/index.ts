@@ -1,0 +1,2 @@
+export { type ClassicFaceOptions, type ClassicFaceParts, createClassicFace } from './classic-face.ts';
+export { type PlainHttpOptions, plainHttpPolicy } from './plain-http.ts';

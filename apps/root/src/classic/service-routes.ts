@@ -1,0 +1,120 @@
+import { OakestraError } from '@oakestra/contracts';
+import type { Applications } from '../applications/index.ts';
+import type { Clusters } from '../clusters/index.ts';
+import type { Deployments, ServiceView } from '../deployments/index.ts';
+import type { Principal } from '../identity/index.ts';
+import { ownApplication } from './application-routes.ts';
+import { double, plain, type Route } from './route.ts';
+import { serviceView } from './views.ts';
+
+/** Services and their instances (root-api 4.5). They belong to the owner of their application. */
+export function serviceRoutes(parts: {
+  readonly applications: Applications;
+  readonly deployments: Deployments;
+  readonly clusters: Clusters;
+}): Route[] {
+  const { applications, deployments, clusters } = parts;
+
+  const view = (service: ServiceView) => serviceView(service, clusters);
+  /** Foreign services are answered like missing ones; neither silently like a success (Q25). */
+  const own = (id: string | undefined, caller: Principal): ServiceView => {
+    const service = id === undefined ? undefined : deployments.service(id);
+    if (service !== undefined && service.ownerUserId === caller.userId) return service;
+    throw new OakestraError(
+      'not-found',
+      'service-not-found',
+      `You have no service ${id}. List yours with GET /api/service.`,
+    );
+  };
+  return [
+    {
+      method: 'POST',
+      path: '/api/service',
+      access: 'user',
+      body: 'json',
+      async handle({ body }, caller) {
+        const added = await applications.addServices({ sla: body, ownerUserId: caller.userId });
+        const registered = added.map(({ document }) => ({
+          service_name: document.service_name,
+          status: 200,
+        }));
+        // All or none are registered, so nothing can have failed.
+        const jobId = added.at(-1)?.id ?? 'None';
+        return plain({ job_id: jobId, deployed_services: registered, failed_services: [] });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/service',
+      access: 'user',
+      async handle(_call, caller) {
+        const services = deployments.services();
+        return double(services.filter((service) => service.ownerUserId === caller.userId).map(view));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/service/:id',
+      access: 'user',
+      handle: async ({ parameters }, caller) => double(view(own(parameters.id, caller))),
+    },
+    {
+      method: 'DELETE',
+      path: '/api/service/:id',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        await deployments.removeService(own(parameters.id, caller).id);
+        return plain({ message: 'Job deleted' });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/services',
+      access: 'admin',
+      handle: async () => double(deployments.services().map(view)),
+    },
+    {
+      method: 'GET',
+      path: '/api/services/:applicationId',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        const { serviceIds } = await ownApplication(applications, parameters.applicationId, caller);
+        const services = serviceIds.map((id) => deployments.service(id));
+        return double(services.filter((service) => service !== undefined).map(view));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/service/:id/instance',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        await deployments.requestInstance(own(parameters.id, caller).id);
+        return plain({ message: 'ok' });
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/api/service/:id/instance/:number',
+      access: 'user',
+      async handle({ parameters }, caller) {
+        const { id } = own(parameters.id, caller);
+        const number = instanceNumber(parameters.number);
+        if (number === ALL) await deployments.removeAllInstances(id);
+        else await deployments.removeInstance(id, number);
+        return plain({ message: 'ok' });
+      },
+    },
+  ];
+}
+
+const ALL = -1;
+
+function instanceNumber(given: string | undefined): number {
+  const number = /^(-1|\d{1,9})$/.test(given ?? '') ? Number(given) : Number.NaN;
+  if (!Number.isNaN(number)) return number;
+  throw new OakestraError(
+    'invalid',
+    'instance-number-invalid',
+    `"${given}" is no instance number: give an integer of 0 or more, or -1 for all instances.`,
+  );
+}
