@@ -45,10 +45,12 @@ export async function openTestbed(): Promise<Testbed> {
   await sweep();
   const directory = await makeScratchDirectory();
   const processes: ManagedProcess[] = [];
+  const daemons: (() => number | undefined)[] = [];
   const actions: { readonly what: string; readonly action: () => unknown }[] = [];
   // A dying run cannot wait; what it cannot take away, the next one sweeps.
   const forget = onInterrupt(() => {
     for (const process of processes) process.signal('SIGKILL');
+    for (const pidOf of daemons) kill(pidOf());
   });
   const defer = (what: string, action: () => unknown) => {
     actions.push({ what, action });
@@ -67,11 +69,13 @@ export async function openTestbed(): Promise<Testbed> {
     },
     async registry(options) {
       const registry = await startRegistry(options);
+      daemons.push(registry.pid);
       defer('registry', registry.close);
       return registry;
     },
     async containerd({ name = 'c', ...options } = {}) {
       const containerd = await startTestContainerd({ ...options, directory: join(directory, name) });
+      daemons.push(containerd.pid);
       defer(`containerd ${name}`, containerd.close);
       return containerd;
     },
@@ -98,4 +102,12 @@ export async function openTestbed(): Promise<Testbed> {
         throw new Error(`the testbed could not take everything away: ${failures.join('; ')}`);
     },
   };
+}
+
+function kill(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
 }
