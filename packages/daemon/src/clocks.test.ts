@@ -74,7 +74,10 @@ describe('systemClock', () => {
       const time = { awakeMs: 0 };
       const clock = systemClock({ wallMs: () => 0, awakeMs: () => time.awakeMs, bootMs: () => undefined });
       const action = vi.fn();
+      const setNodeTimer = vi.spyOn(globalThis, 'setTimeout');
       const cancel = clock.setTimer(40 * 86_400_000, action);
+      // More than this and Node would fire after a millisecond.
+      expect(setNodeTimer.mock.calls.map(([, delayMs]) => delayMs)).toEqual([2 ** 31 - 1]);
       time.awakeMs += 2000;
       vi.advanceTimersByTime(2000);
       expect(action).not.toHaveBeenCalled();

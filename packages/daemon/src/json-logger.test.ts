@@ -222,6 +222,12 @@ describe('values in a log', () => {
     expect(lines).toHaveLength(2);
   });
 
+  it('takes a field called __proto__ for a field', () => {
+    const { logger, lines } = recorder();
+    logger.info('x', JSON.parse('{"__proto__":{"a":1},"list":[{"__proto__":2}]}'));
+    expect(lines[0]).toContain('"__proto__":{"a":1},"list":[{"__proto__":2}]');
+  });
+
   it('bounds depth, lists and texts', () => {
     let deep: unknown = 'bottom';
     for (let level = 0; level < 50; level++) deep = { deep };

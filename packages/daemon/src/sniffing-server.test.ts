@@ -53,12 +53,18 @@ const answer =
     request.on('data', (chunk: Buffer) => {
       received += chunk.byteLength;
     });
-    request.on('end', () => response.end(`${face} ${request.url} ${received}`));
+    request.on('end', () => {
+      const respond = () => response.end(`${face} ${request.url} ${received}`);
+      // The request that tests half-closed connections is answered only once the other half is closed.
+      if (request.url === '/half') request.socket.once('end', respond);
+      else respond();
+    });
   };
 
 let plain: http.Server;
 let secure: https.Server;
 let server: SniffingServer;
+let first: SniffingServer;
 let port: number;
 const clients: { destroy(): void }[] = [];
 
@@ -70,11 +76,12 @@ beforeEach(async () => {
     onPlain: handOverTo(plain),
     clock: systemClock(),
   });
+  first = server;
   port = (await server.listen({ port: 0, host: '127.0.0.1' })).port;
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();
-  await server.close();
+  await Promise.all([first.close(), server.close()]);
   plain.close();
   secure.close();
 });
@@ -156,10 +163,45 @@ describe('one port for TLS and plaintext', () => {
     expect(received).toContain('https /tls 0');
   });
 
-  it('answers a client that closes its half after the request', async () => {
+  it('answers a client that closes its half after the request, if the server does that', async () => {
+    Object.assign(plain, { httpAllowHalfOpen: true });
     const { socket, ended } = raw();
     socket.end('GET /half HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     expect(await ended).toContain('http /half 0');
+  });
+
+  it('hands over a connection that the receiver may pause', async () => {
+    const chunks: string[] = [];
+    const paused = new Promise<Socket>((resolve) => {
+      server = createSniffingServer({
+        onTls: () => {},
+        onPlain: (socket) => {
+          socket.on('data', (chunk) => chunks.push(String(chunk)));
+          socket.pause();
+          setTimeout(resolve, 20, socket);
+        },
+        clock: systemClock(),
+      });
+    });
+    port = (await server.listen({ port: 0, host: '127.0.0.1' })).port;
+    raw().socket.write('hello');
+    const socket = await paused;
+    expect(chunks).toEqual([]);
+    socket.resume();
+    await vi.waitFor(() => expect(chunks.join('')).toBe('hello'));
+  });
+
+  it('ends a TLS connection whose client has closed its half, although nobody reacts to it', async () => {
+    const bare = tls.createServer(certificate, (socket) => socket.resume());
+    server = createSniffingServer({ onTls: handOverTo(bare), onPlain: () => {}, clock: systemClock() });
+    port = (await server.listen({ port: 0, host: '127.0.0.1' })).port;
+    const client = tls.connect({ port, host: '127.0.0.1', ca: certificate.cert });
+    clients.push(client);
+    client.resume();
+    await new Promise((resolve) => client.once('secureConnect', resolve));
+    expect(server.connections).toBe(1);
+    client.end();
+    await vi.waitFor(() => expect(server.connections).toBe(0));
   });
 
   it('enforces the limits of the HTTP server on slow requests', async () => {
@@ -253,10 +295,10 @@ describe('limits and the end of a sniffing server', () => {
       maxConnections: 1,
     });
     port = ((await limited.listen({ port: 0, host: '127.0.0.1' })) satisfies AddressInfo).port;
-    const first = raw();
+    const accepted = raw();
     await vi.waitFor(() => expect(limited.connections).toBe(1));
     expect(await raw().ended).toBe('');
-    expect(first.socket.destroyed).toBe(false);
+    expect(accepted.socket.destroyed).toBe(false);
     await limited.close();
   });
 });

@@ -65,7 +65,12 @@ export class ListenError extends Error {
 export function handOverTo(server: Pick<Server, 'emit'>): (socket: Socket) => void {
   // Node enforces its limits on slow requests (headersTimeout, requestTimeout) only from this event on.
   server.emit('listening');
-  return (socket) => void server.emit('connection', socket);
+  // As if the server had accepted the connection itself: HTTP copes with half-closed ones, others do not.
+  const { allowHalfOpen = false } = server as { allowHalfOpen?: boolean };
+  return (socket) => {
+    socket.allowHalfOpen = allowHalfOpen;
+    server.emit('connection', socket);
+  };
 }
 
 /**
@@ -80,8 +85,7 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
   let isClosing = false;
   let closing: Promise<void> | undefined;
 
-  // HTTP clients may close their half after the request and still want the answer; TLS connections may not.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
@@ -99,7 +103,7 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
       if (chunk === null) return;
       settle();
       socket.unshift(chunk);
-      // One tick later the stream has forgotten our listener: the receiver may read it in any way it likes.
+      // One tick later the stream has forgotten our listener, and would no longer overrule a receiver that pauses it.
       process.nextTick(handOver, socket, chunk[0] === TLS_HANDSHAKE);
     };
     const settle = () => {
@@ -113,7 +117,6 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
 
   const handOver = (socket: Socket, isTls: boolean) => {
     if (socket.destroyed) return;
-    if (isTls) socket.allowHalfOpen = false;
     (isTls ? options.onTls : options.onPlain)(socket);
   };
 

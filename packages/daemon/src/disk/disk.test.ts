@@ -157,6 +157,14 @@ describe('the faults of createMemoryDisk', () => {
     expect(await content()).toBe('safe');
   });
 
+  it('a crash may keep a truncation with a piece of what was appended after it', async () => {
+    const { disk, file, content } = await written('safe', 'sync');
+    await file.truncate(1);
+    await file.append(bytes('XYZ'));
+    disk.crash({ keepUnsynced: (_, unsynced) => unsynced - 1 });
+    expect(await content()).toBe('sXY');
+  });
+
   it('a crash keeps replaced files, removed files and created files', async () => {
     const { disk } = await written();
     await disk.replaceFile('/r', bytes('new'));
