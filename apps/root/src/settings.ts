@@ -1,0 +1,45 @@
+import { defineSettings, type SettingsValues, settingType } from '@oakestra/daemon';
+
+/** Everything that can be set at a root; flags, variables and file keys follow from the names. */
+export const rootSettings = defineSettings({
+  listen: { type: settingType.text(), default: '0.0.0.0', description: 'Address for users and clusters.' },
+  apiPort: {
+    type: settingType.port(),
+    default: 10000,
+    description: 'Port of the API, HTTPS and HTTP; plain HTTP is answered to this machine only.',
+  },
+  clusterPort: {
+    type: settingType.port(),
+    default: 50052,
+    description: 'Port for clusters (gRPC, mutual TLS).',
+  },
+  allowLegacy: {
+    type: settingType.list(settingType.text()),
+    default: [],
+    description:
+      'Address ranges that may use plain HTTP, such as 192.0.2.0/24. Passwords are readable on the way.',
+  },
+  adminPassword: {
+    type: settingType.text(),
+    isOptional: true,
+    isSecret: true,
+    description: 'Password of Admin at the first start; default: a random one, in the file admin-password.',
+  },
+  stateDirectory: {
+    type: settingType.text(),
+    default: '/var/lib/oakestra/root',
+    description: 'Where the database, the authority and the keys are kept.',
+  },
+  certificateNames: {
+    type: settingType.list(settingType.text()),
+    default: [],
+    description: 'Further host names and addresses that the certificate of this root must cover.',
+  },
+  restartGraceMs: {
+    type: settingType.duration(),
+    default: '30s',
+    description: 'How long clusters wait for us after an orderly stop.',
+  },
+});
+
+export type RootSettings = SettingsValues<typeof rootSettings>;
