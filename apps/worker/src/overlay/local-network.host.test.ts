@@ -95,16 +95,7 @@ describe('the network of a host', () => {
     await sandbox.serve(one.namespace, { protocol: 'tcp', port: 81, label: 'hidden' });
     await sandbox.serve(sandbox.machine, { protocol: 'tcp', port: 9999, label: 'loopback' });
     await inside(sandbox.neighbour, 'ip', 'route', 'add', '10.19.0.0/16', 'via', '192.0.2.1');
-    await inside(
-      sandbox.neighbour,
-      'ip',
-      'route',
-      'add',
-      'via',
-      '192.0.2.1',
-      'table',
-      'main',
-    );
+    await inside(sandbox.neighbour, 'ip', 'route', 'add', 'via', '192.0.2.1', 'table', 'main');
     expect(await ask(sandbox.neighbour, 'tcp', { host: one.address, port: 81 })).toBe('no answer');
     expect(await ask(sandbox.neighbour, 'tcp', { host: '192.0.2.1', port: 8080 })).toMatch(/^one /);
 

@@ -14,8 +14,10 @@ export function parseKernelRoutes(text: string): KernelRoute[] {
   return text.split('\n').flatMap((line) => {
     const [device, destination, , flags, , , metric, mask] = line.trim().split(/\s+/);
     if (device === undefined || destination === undefined || mask === undefined) return [];
+    // The first line has words where the others have numbers.
+    if (!/^[0-9A-F]{8}$/.test(destination)) return [];
     const flagBits = Number.parseInt(flags ?? '', 16);
-    if (Number.isNaN(flagBits) || (flagBits & FLAG_UP) === 0 || (flagBits & FLAG_REJECT) !== 0) return [];
+    if ((flagBits & FLAG_UP) === 0 || (flagBits & FLAG_REJECT) !== 0) return [];
     return [{ device, destination: fromHex(destination), mask: fromHex(mask), metric: Number(metric) }];
   });
 }
