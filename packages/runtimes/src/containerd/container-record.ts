@@ -33,6 +33,7 @@ export interface RecordedInstance {
   readonly command: string;
   readonly memoryMib: number;
   readonly snapshotter: string;
+  readonly snapshotKey: string;
   readonly parentSnapshot: string;
   /** Equal for equal specifications; labels and credentials do not count. */
   readonly fingerprint: string;
@@ -40,9 +41,10 @@ export interface RecordedInstance {
 
 /** What this instance will be recorded as. */
 export function recordOf(spec: InstanceSpec, image: PreparedImage, snapshotter: string): RecordedInstance {
+  const containerId = containerIdOf(spec.id);
   return {
     id: spec.id,
-    containerId: containerIdOf(spec.id),
+    containerId,
     labels: spec.labels,
     stopSignal: image.stopSignal,
     logPath: spec.logPath,
@@ -50,6 +52,7 @@ export function recordOf(spec: InstanceSpec, image: PreparedImage, snapshotter: 
     command: spec.command[0] ?? image.config.config?.Entrypoint?.[0] ?? image.config.config?.Cmd?.[0] ?? '',
     memoryMib: spec.memoryMib,
     snapshotter,
+    snapshotKey: snapshotKeyOf(containerId),
     parentSnapshot: image.chainId,
     fingerprint: fingerprintOf(spec, image),
   };
@@ -90,7 +93,7 @@ export function containerMessage(record: RecordedInstance, spec: OciSpec): Conta
     runtime: { name: ociRuntime, options: undefined },
     spec: { typeUrl: specTypeUrl, value: Buffer.from(JSON.stringify(spec)) },
     snapshotter: record.snapshotter,
-    snapshotKey: snapshotKeyOf(record.containerId),
+    snapshotKey: record.snapshotKey,
     createdAt: undefined,
   };
 }
@@ -111,6 +114,7 @@ export function readRecord(container: Container): RecordedInstance {
     command: own[names.command] ?? '',
     memoryMib: Number(own[names.memoryMib] ?? 0),
     snapshotter: container.snapshotter,
+    snapshotKey: container.snapshotKey,
     parentSnapshot: own[names.parent] ?? '',
     fingerprint: own[names.fingerprint] ?? '',
   };

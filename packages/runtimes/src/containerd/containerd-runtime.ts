@@ -18,7 +18,6 @@ import type { PrepareImage } from './prepared-image.ts';
 import { findRecord, type HostCgroups, type OnStep, type RuntimeContext } from './runtime-context.ts';
 import type { ChooseSnapshotter } from './snapshotter.ts';
 import { createStartMarkers } from './start-markers.ts';
-import { createSweeper } from './sweeper.ts';
 import { createTaskCalls } from './task-calls.ts';
 import { createUserLookup } from './user-lookup.ts';
 
@@ -66,8 +65,7 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Runt
     step: stepsReportedTo(options.onStep, clock),
   };
   const diskUsage = createDiskUsage(connection, clock);
-  const sweeper = createSweeper(connection, clock, logger);
-  const ending = createInstanceEnd(context, { diskUsage, sweeper });
+  const ending = createInstanceEnd(context, diskUsage);
   const listing = createInstanceList(context, diskUsage);
   const starting = createInstanceStart(context, {
     lookUpUser: createUserLookup(connection, clock),
@@ -121,7 +119,6 @@ export function createContainerdRuntime(options: ContainerdRuntimeOptions): Runt
     },
     async close() {
       listeners.clear();
-      sweeper.close();
       await events.stop();
       connection.close();
     },
@@ -152,8 +149,7 @@ async function reportExit(
 async function adopt(context: RuntimeContext, exit: TaskExit): Promise<RememberedInstance | undefined> {
   const record = await findRecord(context, exit.containerId);
   if (record === undefined) return undefined;
-  const { stopSignal, logPath, snapshotter } = record;
-  const entry = Object.assign(context.memory.of(record.id), { stopSignal, logPath, snapshotter });
+  const entry = Object.assign(context.memory.of(record.id), { record });
   entry.pid ??= exit.pid;
   entry.hasStarted = true;
   return entry;

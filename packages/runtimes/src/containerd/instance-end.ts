@@ -9,7 +9,6 @@ import { ContainersDefinition } from './gen/containerd/containers.gen.ts';
 import { SnapshotsDefinition } from './gen/containerd/snapshots.gen.ts';
 import { Status } from './gen/containerd/task-types.gen.ts';
 import { findRecord, type RuntimeContext } from './runtime-context.ts';
-import type { Sweeper } from './sweeper.ts';
 import { killPatienceMs } from './task-calls.ts';
 
 export interface InstanceEnd {
@@ -18,27 +17,19 @@ export interface InstanceEnd {
   remove(id: string): Promise<void>;
 }
 
-export interface InstanceEndOptions {
-  readonly diskUsage: DiskUsage;
-  readonly sweeper: Sweeper;
-}
-
 const killSignal = 9;
 const stragglerPauseMs = 50;
 const mostCgroupAttempts = 20;
 
 /** The way from a running process to nothing. */
-export function createInstanceEnd(
-  context: RuntimeContext,
-  { diskUsage, sweeper }: InstanceEndOptions,
-): InstanceEnd {
+export function createInstanceEnd(context: RuntimeContext, diskUsage: DiskUsage): InstanceEnd {
   const { connection, clock, memory, tasks, markers, step } = context;
 
   /** The signal that the instance is to be asked with; `undefined` when there is nothing to end. */
   const stopSignalOf = async (id: string): Promise<number | undefined> => {
     const known = memory.find(id);
     if (known?.exit !== undefined) return undefined;
-    if (known?.hasStarted && known.stopSignal !== undefined) return signalNumber(known.stopSignal);
+    if (known?.hasStarted && known.record !== undefined) return signalNumber(known.record.stopSignal);
     const process = await tasks.get(containerIdOf(id));
     if (process === undefined || process.status === Status.STOPPED) return undefined;
     // The program does not run yet, so there is nobody to ask.
@@ -77,8 +68,7 @@ export function createInstanceEnd(
     }
   };
 
-  const removeSnapshot = async (containerId: string, snapshotter: string): Promise<void> => {
-    const key = snapshotKeyOf(containerId);
+  const removeSnapshot = async (snapshotter: string, key: string): Promise<void> => {
     await connection.unary(SnapshotsDefinition, 'remove', { snapshotter, key }).catch(unlessGone);
   };
 
@@ -102,10 +92,9 @@ export function createInstanceEnd(
       const containerId = containerIdOf(id);
       const known = memory.find(id);
       if (known !== undefined) known.isStopping = true;
-      const snapshotter =
-        known?.snapshotter ??
-        (await findRecord(context, containerId))?.snapshotter ??
-        (await context.snapshotter());
+      const record = known?.record ?? (await findRecord(context, containerId));
+      const snapshotter = record?.snapshotter ?? (await context.snapshotter());
+      const snapshotKey = record?.snapshotKey ?? snapshotKeyOf(containerId);
       const hasEnded = known?.exit !== undefined;
       if (!(await step('task-delete', () => tasks.remove(containerId, { hasEnded })))) {
         throw instanceStillRunning(id, killPatienceMs);
@@ -114,7 +103,7 @@ export function createInstanceEnd(
         Promise.all([
           // Whichever of the two a crash leaves is found again: the container by its record, a snapshot
           // without container by containerd's collection.
-          removeSnapshot(containerId, snapshotter),
+          removeSnapshot(snapshotter, snapshotKey),
           removeContainer(containerId),
           removeProcesses(containerId),
           markers.clear(containerId),
@@ -122,7 +111,6 @@ export function createInstanceEnd(
       );
       memory.forget(id);
       diskUsage.forget(containerId);
-      sweeper.request();
     },
   };
 }

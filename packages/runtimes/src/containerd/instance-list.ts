@@ -21,9 +21,7 @@ export function createInstanceList(context: RuntimeContext, diskUsage: DiskUsage
 
   const stateOf = async (record: RecordedInstance, task: Process | undefined): Promise<InstanceState> => {
     const entry = memory.of(record.id);
-    entry.stopSignal = record.stopSignal;
-    entry.snapshotter = record.snapshotter;
-    entry.logPath = record.logPath;
+    entry.record = record;
     if (task === undefined) return stateWithoutTask(record);
     entry.pid = task.pid;
     if (task.status === Status.CREATED) return { kind: 'created' };
@@ -69,8 +67,8 @@ export function createInstanceList(context: RuntimeContext, diskUsage: DiskUsage
       const { mounts } = await context.cgroups();
       const usage = await readCgroupUsage(mounts, context.cgroupPathOf(containerId));
       if (usage === undefined) return undefined;
-      const snapshotter = memory.find(id)?.snapshotter ?? (await context.snapshotter());
-      return { ...usage, diskBytes: await diskUsage.bytesOf(containerId, snapshotter) };
+      const record = memory.find(id)?.record ?? (await findRecord(context, containerId));
+      return { ...usage, diskBytes: record === undefined ? 0 : await diskUsage.bytesOf(record) };
     },
   };
 }

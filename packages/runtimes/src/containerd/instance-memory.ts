@@ -1,13 +1,13 @@
 import type { InstanceExit } from '../runtime.ts';
 import { containerIdOf } from './container-id.ts';
+import type { RecordedInstance } from './container-record.ts';
 
 /** What this process knows of an instance without asking containerd. All of it can be learnt again. */
 export interface RememberedInstance {
   readonly id: string;
   readonly containerId: string;
-  stopSignal?: string;
-  logPath?: string;
-  snapshotter?: string;
+  /** As it was last read; labels may have changed since. */
+  record?: RecordedInstance;
   /** Process of the task; absent while no task is known. */
   pid?: number;
   hasStarted: boolean;

@@ -2,7 +2,6 @@ import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Image, InstanceSpec } from '../runtime.ts';
 import { imageNotPrepared, instanceExists, instanceNotFound } from '../runtime-errors.ts';
-import { snapshotKeyOf } from './container-id.ts';
 import { containerMessage, type RecordedInstance, recordOf } from './container-record.ts';
 import { isContainerdExists, isContainerdNotFound } from './containerd-connection.ts';
 import { type Container, ContainersDefinition } from './gen/containerd/containers.gen.ts';
@@ -66,11 +65,7 @@ export function createInstanceStart(
   };
 
   const remember = (record: RecordedInstance): RememberedInstance =>
-    Object.assign(memory.of(record.id), {
-      stopSignal: record.stopSignal,
-      logPath: record.logPath,
-      snapshotter: record.snapshotter,
-    });
+    Object.assign(memory.of(record.id), { record });
 
   /** `complete`: the same instance is already here with its task. */
   const addContainer = async (
@@ -97,8 +92,7 @@ export function createInstanceStart(
 
   /** The writable layer. One that is there although its container is new belonged to somebody before. */
   const prepareRootfs = async (record: RecordedInstance, isNew: boolean): Promise<readonly Mount[]> => {
-    const { snapshotter } = record;
-    const key = snapshotKeyOf(record.containerId);
+    const { snapshotter, snapshotKey: key } = record;
     const prepare = async () =>
       (
         await connection.unary(SnapshotsDefinition, 'prepare', {
