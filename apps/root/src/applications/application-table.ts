@@ -40,7 +40,7 @@ export function uniqueNameOf({
   return `${name}.${namespace}`;
 }
 
-export type ServiceLists = Pick<ApplicationRecord, 'serviceIds' | 'pending'>;
+type ServiceLists = Pick<ApplicationRecord, 'serviceIds' | 'pending'>;
 
 type Row = ApplicationsSchema['applications'];
 

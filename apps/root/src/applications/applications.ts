@@ -50,7 +50,7 @@ export interface Applications {
   }): Promise<{ readonly ownerUserId: string }>;
 }
 
-export interface Submission {
+interface Submission {
   /** As it was parsed from the request; nothing about it is taken for granted. */
   readonly sla: unknown;
   readonly ownerUserId: string;

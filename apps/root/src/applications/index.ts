@@ -1,3 +1,3 @@
-export type { Applications, ApplicationView, Submission, SubmittedService } from './applications.ts';
-export { type ApplicationsOptions, openApplications } from './open-applications.ts';
+export type { Applications, ApplicationView } from './applications.ts';
+export { openApplications } from './open-applications.ts';
 export { type ApplicationsSchema, applicationsMigrations } from './schema.ts';

@@ -19,7 +19,7 @@ import {
   slaInvalid,
 } from './submission.ts';
 
-export interface ApplicationsOptions {
+interface ApplicationsOptions {
   readonly store: Store<ApplicationsSchema>;
   readonly deployments: Deployments;
   readonly identity: Pick<Identity, 'users'>;

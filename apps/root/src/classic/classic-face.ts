@@ -34,7 +34,7 @@ export interface ClassicFaceParts {
   readonly clusters: Clusters;
 }
 
-export interface ClassicFaceOptions extends ClassicFaceParts {
+interface ClassicFaceOptions extends ClassicFaceParts {
   readonly logger: Logger;
   /** Makes the HTTP server, so that it can sit behind another listener. Default: one of Fastify's own. */
   readonly serverFactory?: FastifyServerFactory;

@@ -1,2 +1,2 @@
-export { type ClassicFaceOptions, type ClassicFaceParts, createClassicFace } from './classic-face.ts';
-export { type PlainHttpOptions, plainHttpPolicy } from './plain-http.ts';
+export { createClassicFace } from './classic-face.ts';
+export { plainHttpPolicy } from './plain-http.ts';

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { OakestraError } from '@oakestra/contracts';
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 
-export interface PlainHttpOptions {
+interface PlainHttpOptions {
   /** Address ranges (`192.0.2.0/24`, `2001:db8::/32` or single addresses) that may use plain HTTP. */
   readonly allowLegacy: readonly string[];
 }

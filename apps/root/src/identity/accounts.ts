@@ -21,7 +21,7 @@ export interface Account extends User {
   readonly passwordHash: string;
 }
 
-export interface Organisation {
+interface Organisation {
   readonly id: string;
   readonly name: string;
 }
@@ -39,7 +39,7 @@ export interface Accounts {
   add(records: AccountRecords): Promise<void>;
 }
 
-export interface AccountRecords {
+interface AccountRecords {
   readonly users?: readonly Account[];
   readonly organisations?: readonly Organisation[];
   readonly memberships?: readonly {

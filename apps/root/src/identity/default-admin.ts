@@ -6,8 +6,8 @@ import type { PasswordHasher } from './password-hash.ts';
 
 export const ADMIN_NAME = 'Admin';
 export const ROOT_ORGANISATION = 'root';
-/** Name of the file in the state folder that holds a generated password. */
-export const ADMIN_PASSWORD_FILE = 'admin-password';
+/** Holds a generated password, in the state folder. */
+const ADMIN_PASSWORD_FILE = 'admin-password';
 
 const LEGACY_PASSWORD = 'Admin';
 /** 32 signs that nobody mistakes for another one; 20 of them are 100 bits. */

@@ -18,7 +18,7 @@ export interface Principal {
   readonly roles: readonly string[];
 }
 
-export interface LoginAttempt {
+interface LoginAttempt {
   readonly userName: string;
   readonly password: string;
   /** Default `root`. */
@@ -27,7 +27,7 @@ export interface LoginAttempt {
   readonly address: string;
 }
 
-export interface NewUser {
+interface NewUser {
   readonly name: string;
   readonly email: string;
   readonly password: string;

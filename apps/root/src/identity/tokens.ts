@@ -4,7 +4,7 @@ import type { Clock } from '@oakestra/daemon';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { SigningKey } from './signing-key.ts';
 
-export type TokenKind = 'access' | 'refresh';
+type TokenKind = 'access' | 'refresh';
 
 /** Whom a token speaks for (root-api 3.1). */
 export interface TokenSubject {
