@@ -6,6 +6,12 @@ export {
   mayHoldAcceptance,
 } from './foreign-firewall.ts';
 export {
+  connectSteps,
+  disconnectSteps,
+  flushAfterWithdrawing,
+  flushBeforePublishing,
+} from './instance-steps.ts';
+export {
   formatIpv4,
   formatIpv4Network,
   type Ipv4Network,
@@ -17,10 +23,6 @@ export {
   sizeOf,
 } from './ipv4.ts';
 export {
-  connectSteps,
-  disconnectSteps,
-  flushAfterWithdrawing,
-  flushBeforePublishing,
   type NetworkPlan,
   planFirewalls,
   planNetwork,

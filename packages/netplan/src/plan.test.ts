@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { connectSteps, planFirewalls, planNetwork, planPurge, wantedSysctls } from './plan.ts';
+import { connectSteps } from './instance-steps.ts';
+import { planFirewalls, planNetwork, planPurge, wantedSysctls } from './plan.ts';
 import { parsePortMappings } from './port-mapping.ts';
 import type { InstanceNetwork, NetworkSettings } from './settings.ts';
 import { type CurrentNetwork, formatInterfaceLabel, parseInterfaceLabel } from './snapshot.ts';

@@ -7,11 +7,19 @@ import {
   renderAcceptance,
   renderAcceptanceRemoval,
 } from './foreign-firewall.ts';
-import { macOf, parseIpv4, parseIpv4Network } from './ipv4.ts';
-import { portKey } from './port-mapping.ts';
+import {
+  cableOf,
+  connectSteps,
+  disconnectSteps,
+  flushInstance,
+  plugIn,
+  removeRemains,
+} from './instance-steps.ts';
+import { macOf, parseIpv4Network } from './ipv4.ts';
+import { asInstance, findLeftovers, withStrangers } from './leftovers.ts';
 import { renderRemoval, renderRuleSet } from './rule-set.ts';
 import type { InstanceNetwork, NetworkSettings } from './settings.ts';
-import { type CurrentInterface, type CurrentNetwork, formatInterfaceLabel } from './snapshot.ts';
+import type { CurrentNetwork } from './snapshot.ts';
 import type { NetworkStep } from './steps.ts';
 
 /** The way from what is to what should be. */
@@ -41,7 +49,7 @@ export interface WantedNetwork {
 /** From any state (also one left by a crash) to the wanted one; what is right already is not touched. */
 export function planNetwork(current: CurrentNetwork, wanted: WantedNetwork): NetworkPlan {
   const { settings } = wanted;
-  const leftovers = findLeftovers(current, wanted);
+  const leftovers = findLeftovers(current, wanted.instances);
   const kept = wanted.instances.filter((instance) => cableOf(current, instance) !== undefined);
   const created = wanted.instances.filter((instance) => cableOf(current, instance) === undefined);
   const strangers = leftovers.quarantined.flatMap((name) => asInstance(current, name));
@@ -66,54 +74,6 @@ export function planNetwork(current: CurrentNetwork, wanted: WantedNetwork): Net
     connected,
     obstacles: acceptance.obstacles,
   };
-}
-
-/** The namespace and the cable of one new instance; publishing its ports is a change of rules. */
-export function connectSteps(settings: NetworkSettings, instance: InstanceNetwork): NetworkStep[] {
-  const { namespace, hostInterface, address, id } = instance;
-  const network = parseIpv4Network(settings.subnet);
-  const { mtu, hasIpv6, bridge } = settings;
-  return [
-    { kind: 'create-namespace', namespace },
-    {
-      kind: 'connect-namespace',
-      namespace,
-      hostInterface,
-      bridge,
-      mac: macOf(parseIpv4(address) ?? 0),
-      mtu,
-      hasIpv6,
-      alias: formatInterfaceLabel({ namespace, address, instanceId: id }),
-    },
-    {
-      kind: 'configure-namespace',
-      namespace,
-      cidr: `${address}/${network.prefixLength}`,
-      gateway: gatewayOf(network),
-      hasIpv6,
-    },
-  ];
-}
-
-/** Removes one instance from the kernel; withdrawing its ports is a change of rules. */
-export function disconnectSteps(instance: Pick<InstanceNetwork, 'namespace'>): NetworkStep[] {
-  return [{ kind: 'delete-namespace', namespace: instance.namespace }];
-}
-
-/** Clients of a UDP port that sent before it was published are remembered as going elsewhere. */
-export function flushBeforePublishing(instance: InstanceNetwork): NetworkStep[] {
-  return instance.ports
-    .filter(({ protocol }) => protocol === 'udp')
-    .map(({ hostPort, protocol }) => ({
-      kind: 'flush-conntrack',
-      filter: { kind: 'to-host-port', hostPort, protocol },
-    }));
-}
-
-/** Connections to an instance that is gone; without UDP they end by themselves. */
-export function flushAfterWithdrawing(instance: InstanceNetwork): NetworkStep[] {
-  const hasUdp = instance.ports.some(({ protocol }) => protocol === 'udp');
-  return hasUdp ? [flushInstance(instance.address)] : [];
 }
 
 /** Removes every trace. Global switches such as `ip_forward` stay: others may rely on them by now. */
@@ -154,10 +114,6 @@ function withdrawStep(target: AcceptancePlan['withdraw'][number]): NetworkStep {
     target: { table: target.table, chain: target.chain },
     text: renderAcceptanceRemoval(target),
   };
-}
-
-function flushInstance(address: string): NetworkStep {
-  return { kind: 'flush-conntrack', filter: { kind: 'to-instance', address } };
 }
 
 function planBridge(current: CurrentNetwork, settings: NetworkSettings): NetworkStep[] {
@@ -204,99 +160,8 @@ function planSysctls(current: CurrentNetwork, settings: NetworkSettings): Networ
     .map((sysctl) => ({ kind: 'set-sysctl', ...sysctl }));
 }
 
-/** The cable of an instance that is as it should be, plugged in or not. */
-function cableOf(current: CurrentNetwork, instance: InstanceNetwork): CurrentInterface | undefined {
-  const { namespace, hostInterface, address } = instance;
-  if (!current.namespaces.some(({ name }) => name === namespace)) return undefined;
-  return current.interfaces.find(({ name, label }) => name === hostInterface && label?.address === address);
-}
-
-/** Cables fall out when the bridge is deleted behind our back; the instances need not notice. */
-function plugIn(
-  current: CurrentNetwork,
-  settings: NetworkSettings,
-  instance: InstanceNetwork,
-): NetworkStep[] {
-  const cable = cableOf(current, instance);
-  if (cable === undefined || cable.bridge === settings.bridge) return [];
-  return [{ kind: 'plug-in-interface', name: cable.name, bridge: settings.bridge }];
-}
-
 /** First all first steps, then all second ones: neighbours of one kind go to the kernel together. */
 function inPhases(lists: readonly (readonly NetworkStep[])[]): NetworkStep[] {
   const longest = Math.max(0, ...lists.map((list) => list.length));
   return Array.from({ length: longest }, (_, phase) => lists.flatMap((list) => list[phase] ?? [])).flat();
-}
-
-/** Half of an instance's network, or one with another address: made anew. */
-function removeRemains(current: CurrentNetwork, instance: InstanceNetwork): NetworkStep[] {
-  const steps: NetworkStep[] = [];
-  if (current.interfaces.some(({ name }) => name === instance.hostInterface)) {
-    steps.push({ kind: 'delete-interface', name: instance.hostInterface });
-  }
-  if (current.namespaces.some(({ name }) => name === instance.namespace)) {
-    steps.push({ kind: 'delete-namespace', namespace: instance.namespace });
-  }
-  return steps;
-}
-
-interface Leftovers {
-  readonly steps: readonly NetworkStep[];
-  readonly removed: readonly string[];
-  readonly quarantined: readonly string[];
-  /** Where connections of those that are gone still lead. */
-  readonly addresses: readonly string[];
-}
-
-function findLeftovers(current: CurrentNetwork, wanted: WantedNetwork): Leftovers {
-  const known = new Set(wanted.instances.map(({ namespace }) => namespace));
-  const knownCables = new Set(wanted.instances.map(({ hostInterface }) => hostInterface));
-  const unknown = current.namespaces.filter(({ name }) => !known.has(name));
-  const quarantined = unknown.filter(({ isInUse }) => isInUse).map(({ name }) => name);
-  const removed = unknown.filter(({ isInUse }) => !isInUse).map(({ name }) => name);
-  const cables = current.interfaces.filter(
-    ({ name, label }) => !knownCables.has(name) && !quarantined.includes(label?.namespace ?? ''),
-  );
-  const published = current.published ?? [];
-  const stays = new Set([
-    ...wanted.instances.map(({ address }) => address),
-    ...quarantined.flatMap((name) => asInstance(current, name)).map(({ address }) => address),
-  ]);
-  const gone = published.map(({ address }) => address).filter((address) => !stays.has(address));
-  return {
-    steps: [
-      ...cables.map(({ name }): NetworkStep => ({ kind: 'delete-interface', name })),
-      ...removed.flatMap((namespace) => disconnectSteps({ namespace })),
-    ],
-    removed,
-    quarantined,
-    addresses: [...new Set(gone)],
-  };
-}
-
-/** Traffic of strangers goes on, except on ports that somebody we know has now. */
-function withStrangers(known: readonly InstanceNetwork[], strangers: readonly InstanceNetwork[]) {
-  const taken = new Set(known.flatMap(({ ports }) => ports.map(portKey)));
-  return [
-    ...known,
-    ...strangers.map((stranger) => ({
-      ...stranger,
-      ports: stranger.ports.filter((port) => !taken.has(portKey(port))),
-    })),
-  ];
-}
-
-/** An instance as the kernel remembers it: its cable's label and the ports that lead to it. */
-function asInstance(current: CurrentNetwork, namespace: string): InstanceNetwork[] {
-  return current.interfaces
-    .filter((cable): cable is CurrentInterface & Required<Pick<CurrentInterface, 'label'>> => {
-      return cable.label?.namespace === namespace;
-    })
-    .map(({ name, label }) => ({
-      id: label.instanceId,
-      namespace,
-      hostInterface: name,
-      address: label.address,
-      ports: (current.published ?? []).filter(({ address }) => address === label.address),
-    }));
 }

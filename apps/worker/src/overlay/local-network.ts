@@ -1,47 +1,25 @@
-import { access } from 'node:fs/promises';
 import { messageOf, OakestraError } from '@oakestra/contracts';
-import type { CancelTimer } from '@oakestra/daemon';
 import {
   createConntrack,
   createIp,
   createNft,
-  hostInterfaceNameOf,
   listeningSockets,
   namespaceNameOf,
   namespacePath,
 } from '@oakestra/host';
-import {
-  connectSteps,
-  disconnectSteps,
-  flushAfterWithdrawing,
-  flushBeforePublishing,
-  formatPortMappings,
-  gatewayOf,
-  type InstanceNetwork,
-  type NetworkSettings,
-  type NetworkStep,
-  type PortMapping,
-  type PortProtocol,
-  planFirewalls,
-} from '@oakestra/netplan';
+import { gatewayOf, type InstanceNetwork, type PortMapping, type PortProtocol } from '@oakestra/netplan';
 import { createAddressBook } from './address-book.ts';
 import { createBackground } from './background.ts';
-import { type BringUpOptions, bringUp, type KnownInstance } from './bring-up.ts';
+import { bringUp, type KnownInstance } from './bring-up.ts';
 import { createCableWatch } from './cable-watch.ts';
-import { executeSteps } from './execute-steps.ts';
+import { createConnections } from './connections.ts';
+import { createFirewallWatch } from './firewall-watch.ts';
 import { createGate } from './gate.ts';
 import { checkOptions, type LocalNetworkOptions } from './network-options.ts';
-import { createPortBook, findProgram, type PortHolder, requireNoProgram } from './port-book.ts';
+import { type NetworkState, settingsOf } from './network-state.ts';
+import { createPortBook, findProgram, type PortHolder } from './port-book.ts';
 import { createPublishedPorts } from './published-ports.ts';
 import { purgeNetwork } from './purge.ts';
-import { readForeignChains } from './read-kernel.ts';
-import { createTurns } from './turns.ts';
-
-/** How often it is checked that our rules still stand and that no new firewall drops our traffic. */
-const WATCH_EVERY_MS = 30_000;
-
-/** The kernel changes one thing at a time anyway; more processes would only push other work aside. */
-const PROGRAMS_AT_A_TIME = 4;
 
 export interface AttachRequest extends KnownInstance {
   readonly signal?: AbortSignal;
@@ -65,16 +43,19 @@ export interface ReconcileResult {
 }
 
 export interface NetworkStatus {
+  /** Was the kernel's state read and made right? */
   readonly isReady: boolean;
   readonly bridge: string;
   readonly subnet: string;
   readonly gateway: string;
+  /** Undefined before the network is ready. */
   readonly mtu: number | undefined;
   readonly instances: readonly {
     readonly instanceId: string;
     readonly address: string;
     readonly ports: readonly PortMapping[];
   }[];
+  /** Namespaces that nobody knows but processes live in. */
   readonly quarantined: readonly string[];
   /** For people: what keeps traffic from passing, with the command that helps. */
   readonly obstacles: readonly string[];
@@ -113,275 +94,149 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
   const { clock, logger, readSockets = listeningSockets } = options;
   const checked = checkOptions(options);
   const tools = options.tools ?? { ip: createIp(), nft: createNft(), conntrack: createConntrack() };
-  const addresses = createAddressBook(checked.network, clock);
-  const ports = createPortBook();
+  const state: NetworkState = {
+    settings: undefined,
+    instances: new Map(),
+    strangers: new Map(),
+    addresses: createAddressBook(checked.network, clock),
+    ports: createPortBook(),
+  };
   const gate = createGate();
-  const turns = createTurns(PROGRAMS_AT_A_TIME);
   const background = createBackground(logger);
+  const published = createPublishedPorts({ nft: tools.nft, settings: () => settingsOf(state), logger });
   const cables = createCableWatch({ clock, background, tools });
-  const published = createPublishedPorts({ nft: tools.nft, settings: () => requireSettings(), logger });
-
-  /** By namespace. */
-  const instances = new Map<string, InstanceNetwork>();
-  const strangers = new Map<string, InstanceNetwork>();
-  let settings: NetworkSettings | undefined;
-  let obstacles: readonly string[] = [];
-  let ready: Promise<unknown> | undefined;
-  let cancelWatch: CancelTimer = () => {};
-  let isClosed = false;
-
+  const firewalls = createFirewallWatch({ clock, logger, background, gate, tools, state, published });
   const nameOf = (instanceId: string) => namespaceNameOf(checked.namePrefix, instanceId);
-  const requireSettings = (): NetworkSettings => {
-    if (settings !== undefined) return settings;
-    throw new OakestraError('unavailable', 'network-not-ready', 'the network of this host was removed');
-  };
-
-  const adopt = async (known: readonly KnownInstance[] | undefined): Promise<ReconcileResult> => {
-    const bringUpOptions: BringUpOptions = { checked, mtu: options.mtu, tools, addresses, logger };
-    const up = await bringUp(bringUpOptions, known);
-    settings = up.settings;
-    instances.clear();
-    strangers.clear();
-    for (const instance of up.instances) instances.set(instance.namespace, instance);
-    for (const instance of up.plan.connected) {
-      if (!instances.has(instance.namespace)) strangers.set(instance.namespace, instance);
-    }
-    ports.reset(up.plan.connected);
-    published.assume(up.plan.connected);
-    reportObstacles(up.plan.obstacles);
-    startWatch();
-    return up.plan;
-  };
-  const repair = () =>
-    gate.alone(() => {
-      const known = [...instances.values()].map(({ id, ...rest }) => ({ instanceId: id, ...rest }));
-      return adopt(settings === undefined ? undefined : known);
-    });
-  const ensureReady = (): Promise<unknown> => {
-    ready ??= gate.alone(() => adopt(undefined));
-    const mine = ready;
-    mine.catch(() => {
-      if (ready === mine) ready = undefined;
-    });
-    return mine;
-  };
-
-  const reportObstacles = (found: readonly string[]) => {
-    for (const obstacle of found) {
-      if (!obstacles.includes(obstacle)) logger.warn('traffic of instances is blocked', { obstacle });
-    }
-    obstacles = found;
-  };
-  const checkFirewalls = async () => {
-    const now = requireSettings();
-    const chains = await tools.nft.chains();
-    if (!chains.some(({ family, table }) => family === 'ip' && table === now.table)) {
-      logger.warn('somebody removed our rules; writing them anew', { table: now.table });
-      await published.rewrite();
-    }
-    const plan = planFirewalls(now, await readForeignChains(tools, now, chains));
-    for (const step of plan.steps) {
-      if (step.kind === 'accept-in-foreign-chain') logger.info(step.reason, { ...step.target });
-    }
-    await executeSteps(plan.steps, tools);
-    reportObstacles(plan.obstacles);
-  };
-  const startWatch = () => {
-    cancelWatch();
-    if (isClosed) return;
-    cancelWatch = clock.setTimer(WATCH_EVERY_MS, () => {
-      background.start('checking the firewall', () => gate.shared('firewalls', checkFirewalls));
-      startWatch();
-    });
-  };
-
-  const attachmentOf = ({ namespace, address }: InstanceNetwork): Attachment => ({
-    namespacePath: namespacePath(namespace),
-    address,
+  const connections = createConnections({
+    state,
+    tools,
+    published,
+    cables,
+    background,
+    readSockets,
+    nameOf,
   });
-  const flush = (steps: readonly NetworkStep[]) => {
-    if (steps.length === 0) return;
-    background.start('forgetting old connections', (signal) => executeSteps(steps, tools, signal));
-  };
+  let ready: Promise<unknown> | undefined;
 
-  /** Makes what one instance needs; on failure takes back what was made. */
-  const connect = async (instance: InstanceNetwork, signal: AbortSignal | undefined): Promise<void> => {
-    const { namespace, hostInterface } = instance;
-    const steps = [...cables.stepsBefore(hostInterface), ...connectSteps(requireSettings(), instance)];
-    const results = await Promise.allSettled([
-      turns(() => executeSteps(steps, tools, signal)),
-      instance.ports.length > 0 ? published.publish(instance) : undefined,
-    ]);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed === undefined) return;
-    await Promise.allSettled([
-      published.withdraw(namespace),
-      executeSteps(
-        [
-          { kind: 'delete-interface', name: hostInterface },
-          { kind: 'delete-namespace', namespace },
-        ],
-        tools,
-      ),
-    ]);
-    throw failed.reason;
-  };
-
-  const changePorts = async (current: InstanceNetwork, request: AttachRequest): Promise<InstanceNetwork> => {
-    if (formatPortMappings(current.ports) === formatPortMappings(request.ports)) return current;
-    const added = request.ports.filter(
-      ({ hostPort, protocol }) =>
-        !current.ports.some((port) => port.hostPort === hostPort && port.protocol === protocol),
-    );
-    ports.reserve(current.id, request.ports);
-    try {
-      await requireNoProgram(added, readSockets);
-      const changed = { ...current, ports: request.ports };
-      await published.publish(changed);
-      return changed;
-    } catch (error) {
-      ports.reserve(current.id, current.ports);
-      throw error;
+  /** Without `known`: for the instances that the kernel has. */
+  const adopt = async (known: readonly KnownInstance[] | undefined): Promise<ReconcileResult> => {
+    const { addresses } = state;
+    const up = await bringUp({ checked, mtu: options.mtu, tools, addresses, logger }, known);
+    const { connected, kept, created, removed, quarantined, obstacles } = up.plan;
+    state.settings = up.settings;
+    remember(state, up.instances, connected);
+    published.assume(connected);
+    firewalls.report(obstacles);
+    firewalls.start();
+    if (quarantined.length > 0) {
+      logger.warn('networks of unknown instances are in use; they stay', { namespaces: quarantined });
     }
+    return { kept, created, removed, quarantined };
   };
-
-  const attachOnce = async (request: AttachRequest): Promise<Attachment> => {
-    const { instanceId, signal } = request;
-    const namespace = nameOf(instanceId);
-    signal?.throwIfAborted();
-    const current = instances.get(namespace) ?? strangers.get(namespace);
-    if (current !== undefined) {
-      const changed = await changePorts({ ...current, id: instanceId }, request);
-      strangers.delete(namespace);
-      instances.set(namespace, changed);
-      return attachmentOf(changed);
-    }
-    ports.reserve(instanceId, request.ports);
-    try {
-      await requireNoProgram(request.ports, readSockets);
-      const instance: InstanceNetwork = {
-        id: instanceId,
-        namespace,
-        hostInterface: hostInterfaceNameOf(instanceId),
-        address: addresses.take(namespace, request.address),
-        ports: request.ports,
-      };
-      await connect(instance, signal);
-      instances.set(namespace, instance);
-      flush(flushBeforePublishing(instance));
-      return attachmentOf(instance);
-    } catch (error) {
-      ports.release(instanceId);
-      addresses.release(namespace);
-      throw error;
-    }
+  /** Remembers the state as ready until it turns out that it is not. */
+  const becomeReady = <T>(work: Promise<T>): Promise<T> => {
+    ready = work;
+    work.catch(() => {
+      if (ready === work) ready = undefined;
+    });
+    return work;
   };
-
-  const detachOnce = async (instanceId: string): Promise<void> => {
-    const namespace = nameOf(instanceId);
-    const instance = instances.get(namespace) ?? strangers.get(namespace);
-    const isThere = await exists(namespacePath(namespace));
-    const results = await Promise.allSettled([
-      published.withdraw(namespace),
-      isThere ? turns(() => executeSteps(disconnectSteps({ namespace }), tools)) : undefined,
-    ]);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    instances.delete(namespace);
-    strangers.delete(namespace);
-    ports.release(instance?.id ?? instanceId);
-    addresses.release(namespace);
-    if (instance === undefined) return;
-    cables.expectGone(instance.hostInterface);
-    flush(flushAfterWithdrawing(instance));
-  };
+  const ensureReady = (): Promise<unknown> => ready ?? becomeReady(gate.alone(() => adopt(undefined)));
+  const repair = () =>
+    gate.alone(async () => {
+      const known = [...state.instances.values()].map(({ id, ports, address }) => ({
+        instanceId: id,
+        ports,
+        address,
+      }));
+      const { created } = await adopt(state.settings === undefined ? undefined : known);
+      if (created.length > 0) logger.error('networks of running instances were lost', { instances: created });
+    });
 
   return {
     namespacePathOf: (instanceId) => namespacePath(nameOf(instanceId)),
 
-    async attach(request) {
-      await ensureReady();
-      const key = nameOf(request.instanceId);
+    async attach({ signal, ...request }) {
+      const attachOnce = async (): Promise<Attachment> => {
+        await ensureReady();
+        const { namespace, address } = await gate.shared(nameOf(request.instanceId), () =>
+          connections.attach(request, signal),
+        );
+        return { namespacePath: namespacePath(namespace), address };
+      };
       try {
-        return await gate.shared(key, () => attachOnce(request));
+        return await attachOnce();
       } catch (error) {
-        if (request.signal?.aborted === true || !isRefusedByKernel(error)) throw error;
+        if (signal?.aborted === true || !isRefusedByKernel(error)) throw error;
         logger.warn('the network of an instance could not be made; checking everything and trying again', {
           instanceId: request.instanceId,
           reason: messageOf(error),
         });
         await repair();
-        return gate.shared(key, () => attachOnce(request));
+        return attachOnce();
       }
     },
 
     async detach(instanceId) {
       await ensureReady();
-      await gate.shared(nameOf(instanceId), () => detachOnce(instanceId));
+      await gate.shared(nameOf(instanceId), () => connections.detach(instanceId));
     },
 
-    reconcile(known) {
-      const result = gate.alone(() => adopt(known));
-      ready = result;
-      result.catch(() => {
-        if (ready === result) ready = undefined;
-      });
-      return result.then(({ kept, created, removed, quarantined }) => ({
-        kept,
-        created,
-        removed,
-        quarantined,
-      }));
-    },
+    reconcile: (known) => becomeReady(gate.alone(() => adopt(known))),
 
     async portHolder(port, protocol) {
-      const owner = ports.ownerOf(port, protocol);
+      await ensureReady();
+      const owner = state.ports.ownerOf(port, protocol);
       if (owner !== undefined) return { kind: 'instance', instanceId: owner };
       return findProgram(port, protocol, readSockets);
     },
 
     status: () => ({
-      isReady: settings !== undefined,
+      isReady: state.settings !== undefined,
       bridge: checked.bridge,
       subnet: checked.subnet,
       gateway: gatewayOf(checked.network),
-      mtu: settings?.mtu,
-      instances: [...instances.values()].map(({ id, address, ports: published }) => ({
+      mtu: state.settings?.mtu,
+      instances: [...state.instances.values()].map(({ id, address, ports }) => ({
         instanceId: id,
         address,
-        ports: published,
+        ports,
       })),
-      quarantined: [...strangers.keys()],
-      obstacles,
+      quarantined: [...state.strangers.keys()],
+      obstacles: firewalls.obstacles(),
     }),
 
     purge: () =>
       gate.alone(async () => {
-        cancelWatch();
+        firewalls.stop();
         await purgeNetwork({ tools, checked });
-        instances.clear();
-        strangers.clear();
-        addresses.reset(new Map());
-        ports.reset([]);
+        state.settings = undefined;
+        state.addresses.reset(new Map());
+        remember(state, [], []);
         published.assume([]);
-        settings = undefined;
+        firewalls.report([]);
         ready = undefined;
-        obstacles = [];
       }),
 
     async close() {
-      isClosed = true;
-      cancelWatch();
+      firewalls.stop();
       await background.stop();
     },
   };
 }
 
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+function remember(
+  state: NetworkState,
+  instances: readonly InstanceNetwork[],
+  connected: readonly InstanceNetwork[],
+): void {
+  state.instances.clear();
+  state.strangers.clear();
+  for (const instance of instances) state.instances.set(instance.namespace, instance);
+  for (const instance of connected) {
+    if (!state.instances.has(instance.namespace)) state.strangers.set(instance.namespace, instance);
+  }
+  state.ports.reset(connected);
 }
 
 function isRefusedByKernel(error: unknown): boolean {

@@ -93,8 +93,8 @@ describe('background work', () => {
     await settle();
     await background.stop();
     await background.stop();
-    background.start('too late', () => Promise.reject(never()));
-    expect([said, wasAborted]).toEqual([['one thing failed'], true]);
+    const isStarted = background.start('too late', () => Promise.reject(never()));
+    expect([said, wasAborted, isStarted]).toEqual([['one thing failed'], true, false]);
   });
 });
 
