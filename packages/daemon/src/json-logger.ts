@@ -49,10 +49,10 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       info: at('info'),
       warn: at('warn'),
       error: at('error'),
-      child: (fields) => withFields({ ...bound, ...toPlainFields(fields) }),
+      child: (fields) => withFields({ ...bound, ...ownFields(fields) }),
     };
   };
-  return withFields(toPlainFields(options.fields ?? {}));
+  return withFields(ownFields(options.fields ?? {}));
 }
 
 interface Parts {
@@ -64,26 +64,30 @@ interface Parts {
 }
 
 function compose({ nowMs, level, message, bound, fields }: Parts): LogLine {
-  const all: Record<string, PlainValue> =
-    fields === undefined ? { ...bound } : { ...bound, ...toPlainFields(fields) };
-  for (const name of RESERVED) {
-    const value = all[name];
-    if (value === undefined) continue;
-    delete all[name];
-    all[`${name}_`] = value;
-  }
-  const { component, ...rest } = all;
   return {
     time: new Date(nowMs()).toISOString(),
     level,
-    ...(component === undefined ? {} : { component: String(component) }),
     message: toPlainText(String(message)),
-    fields: rest,
+    fields: fields === undefined ? bound : { ...bound, ...ownFields(fields) },
   };
 }
 
-function formatJsonLine({ fields, ...fixed }: LogLine): string {
-  return JSON.stringify({ ...fixed, ...fields });
+/** The fields of a caller, made harmless, and with other names where they would replace the fixed ones. */
+function ownFields(fields: LogFields): Record<string, PlainValue> {
+  const own = toPlainFields(fields);
+  for (const name of RESERVED) {
+    const value = own[name];
+    if (value === undefined) continue;
+    delete own[name];
+    own[`${name}_`] = value;
+  }
+  return own;
+}
+
+function formatJsonLine({ time, level, message, fields }: LogLine): string {
+  const { component } = fields;
+  const head = component === undefined ? { time, level, message } : { time, level, component, message };
+  return JSON.stringify({ ...head, ...fields });
 }
 
 function writeSafely(output: LogOutput, line: () => string): void {

@@ -1,11 +1,10 @@
 import type { PlainValue } from './log-values.ts';
 import type { LogLevel } from './logger.ts';
 
-/** One log line before it becomes text. Field values are already free of secrets. */
+/** One log line before it becomes text. Field values are already free of secrets; `component` is one of them. */
 export interface LogLine {
   readonly time: string;
   readonly level: LogLevel;
-  readonly component?: string;
   readonly message: string;
   readonly fields: Readonly<Record<string, PlainValue>>;
 }
@@ -16,7 +15,8 @@ const COLOURS: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn:
 export function formatTextLine(line: LogLine, isColoured: boolean): string {
   const paint = (code: number, text: string) => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text);
   const stacks: string[] = [];
-  const fields = Object.entries(line.fields).map(([name, value]) => {
+  const { component, ...others } = line.fields;
+  const fields = Object.entries(others).map(([name, value]) => {
     const stack = stackOf(value);
     if (stack !== undefined) stacks.push(...indented(stack));
     return `${paint(90, `${printable(name)}=`)}${textOf(value)}`;
@@ -24,7 +24,7 @@ export function formatTextLine(line: LogLine, isColoured: boolean): string {
   const head = [
     paint(90, line.time.slice(11, 23)),
     paint(COLOURS[line.level], line.level.toUpperCase().padEnd(5)),
-    ...(line.component === undefined ? [] : [paint(1, printable(line.component))]),
+    ...(component === undefined ? [] : [paint(1, printable(String(component)))]),
     printable(line.message),
     ...fields,
   ];

@@ -115,8 +115,7 @@ function plainList(list: readonly unknown[], ancestors: readonly object[]): Plai
 }
 
 function plainEntries(value: object, ancestors: readonly object[]): { [key: string]: PlainValue } {
-  // Without a prototype a key called __proto__ is a key like any other.
-  const result: { [key: string]: PlainValue } = Object.create(null);
+  const result: { [key: string]: PlainValue } = {};
   let names: readonly string[];
   try {
     names = Object.keys(value);
@@ -125,10 +124,16 @@ function plainEntries(value: object, ancestors: readonly object[]): { [key: stri
   }
   for (const name of names.slice(0, ENTRY_LIMIT)) {
     const entry = plainEntry(value, name, ancestors);
-    if (entry !== undefined) result[name] = entry;
+    if (entry !== undefined) put(result, name, entry);
   }
   if (names.length > ENTRY_LIMIT) result['…'] = `${names.length - ENTRY_LIMIT} more`;
   return result;
+}
+
+/** A key called __proto__ is a key like any other. */
+function put(target: { [key: string]: PlainValue }, name: string, value: PlainValue): void {
+  if (name !== '__proto__') target[name] = value;
+  else Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function plainEntry(owner: object, name: string, ancestors: readonly object[]): PlainValue | undefined {

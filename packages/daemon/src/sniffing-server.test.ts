@@ -56,7 +56,7 @@ const answer =
     request.on('end', () => {
       const respond = () => response.end(`${face} ${request.url} ${received}`);
       // The request that tests half-closed connections is answered only once the other half is closed.
-      if (request.url === '/half') request.socket.once('end', respond);
+      if (request.url === '/half') request.socket.once('end', () => setImmediate(respond));
       else respond();
     });
   };
@@ -178,7 +178,8 @@ describe('one port for TLS and plaintext', () => {
         onPlain: (socket) => {
           socket.on('data', (chunk) => chunks.push(String(chunk)));
           socket.pause();
-          setTimeout(resolve, 20, socket);
+          // The stream would act on its own wishes in the next tick.
+          setImmediate(resolve, socket);
         },
         clock: systemClock(),
       });
