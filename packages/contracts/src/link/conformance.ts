@@ -131,8 +131,12 @@ export function linkConformance(name: string, createPair: () => Promise<Transpor
         stream?.end();
       })();
       const reading = await accepted;
-      for (let i = 0; i < 50; i++) dialer.connection.send('commands', 'go', { i });
-      await acceptor.received(50);
+      for (let i = 1; i <= 50; i++) {
+        dialer.connection.send('commands', 'go', { i });
+        await acceptor.received(i);
+        // The writer gets every chance to run ahead.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       const { streamWindowBytes } = DEFAULT_LINK_SETTINGS.limits;
       expect(written * chunk.length).toBeLessThan(streamWindowBytes + 256 * 1024);
       reading.end();

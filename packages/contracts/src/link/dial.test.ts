@@ -100,10 +100,16 @@ describe('dialling', () => {
   test('links that break at once are not dialled in a rush', async () => {
     const clock = createTestClock();
     const world = createWorld(clock);
-    world.serve('a:1', { onConnection: (connection) => connection.close() });
-    const { dialer, ups } = world.dial();
+    world.serve('a:1', { onConnection: (connection) => connection.onMessage(() => connection.close()) });
+    let ups = 0;
+    const onUp = (connection: LinkConnection): void => {
+      ups += 1;
+      connection.send('commands', 'poison', null);
+    };
+    const { dialer, downs } = world.dial({ onUp });
     await clock.advance(20_000);
-    expect(ups.length).toBeLessThan(10);
+    expect(downs.length).toBeGreaterThan(4);
+    expect(ups).toBeLessThan(10);
     await dialer.stop();
   });
 

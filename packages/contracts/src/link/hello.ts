@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, OakestraError } from '../errors.ts';
 import { decodeUtf8, MAX_DATA_BYTES, malformed } from './frame.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, OakestraError } from '../errors.ts';
 import type { LinkClass } from './classes.ts';
 import { decodeUtf8, malformed } from './frame.ts';

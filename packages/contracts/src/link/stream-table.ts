@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, OakestraError } from '../errors.ts';
 import { FIRST_STREAM, type LinkClass, type LinkSide } from './classes.ts';
 import type { ControlQueue } from './control-queue.ts';

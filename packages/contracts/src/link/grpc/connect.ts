@@ -28,8 +28,6 @@ export function grpcConnect(options: GrpcConnectOptions): ConnectTransport {
     const client = new LinkClient(endpoint, clientCredentials(options.tls(), options), {
       ...CHANNEL_OPTIONS,
       ...name,
-      // A slow path (long round trips) may have this much on the way to us.
-      'grpc-node.flow_control_window': 1024 * 1024,
     });
     return clientCallTransport(client.open(), () => client.close());
   };
