@@ -379,6 +379,18 @@ describe('a service that a cluster runs and this root does not know', () => {
     expect(await names(applications, admin)).toEqual(['shop']);
   });
 
+  it('that lost its application to a crash gets it at the next start', async () => {
+    const applications = await open();
+    await adopt(applications, 'a', alice);
+    for (const name of ['b', 'c']) {
+      const document = documentOf(name, oldId);
+      await deployments.registerService({ id: document.microserviceID, ownerUserId: alice, document });
+    }
+    expect(await (await open()).ownedBy(alice)).toMatchObject([
+      { id: oldId, serviceIds: ['a', 'b', 'c'].map((name) => name.repeat(24)) },
+    ]);
+  });
+
   it('is shown beside a younger application of the same name', async () => {
     const applications = await open();
     await applications.submit({ sla: shop, ownerUserId: alice });

@@ -41,8 +41,8 @@ export interface Applications {
   remove(id: string): Promise<void>;
   /**
    * A cluster runs a service that this root does not know, because the root lost its store: makes sure that there
-   * is an application for it. Call it before the service is registered, with the owner that it resolves to: an
-   * owner who is unknown too is replaced by the administrator.
+   * is an application for it, as often as it is called. An owner who is unknown too is replaced by the
+   * administrator. What a crash leaves without an application gets one at the next start.
    */
   adoptFromBelow(service: {
     document: ServiceDocument;

@@ -1,4 +1,4 @@
-import { messageOf, OakestraError } from '@oakestra/contracts';
+import { messageOf, OakestraError, type ServiceDocument } from '@oakestra/contracts';
 import { type Clock, type Logger, newId, type Random } from '@oakestra/daemon';
 import type { Statement, Store } from '@oakestra/store';
 import type { Deployments } from '../deployments/index.ts';
@@ -30,7 +30,7 @@ interface ApplicationsOptions {
 
 /**
  * Opens the room (`deployments` knows its services by then) and completes what a previous run began: half
- * submissions and half removals.
+ * submissions, half removals, and adopted services that have no application yet.
  */
 export async function openApplications(options: ApplicationsOptions): Promise<Applications> {
   const { store, deployments, identity, clock, random, logger } = options;
@@ -43,6 +43,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   const known = await table.all();
   for (const record of known) newestMs = Math.max(newestMs, record.createdAtMs);
   for (const record of known) await complete(record);
+  await adoptOrphans();
 
   return {
     async submit({ sla, ownerUserId }) {
@@ -110,10 +111,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
       }),
 
     adoptFromBelow: ({ document, ownerUserId }) =>
-      serially(document.applicationID, async () => {
-        const parts = { table, identity, commit, nextCreationMs, logger };
-        return { ownerUserId: await adoptApplication(parts, document, ownerUserId) };
-      }),
+      serially(document.applicationID, () => adopt(document, ownerUserId)),
   };
 
   function commit(statements: readonly Statement[]): Promise<void> {
@@ -215,6 +213,18 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
       });
     }
     await commit(settlement(record));
+  }
+
+  async function adopt(document: ServiceDocument, reportedOwnerId: string) {
+    const parts = { table, identity, commit, nextCreationMs, logger };
+    return { ownerUserId: await adoptApplication(parts, document, reportedOwnerId) };
+  }
+
+  async function adoptOrphans(): Promise<void> {
+    const listed = new Set((await table.all()).flatMap(({ serviceIds }) => serviceIds));
+    for (const { id, document, ownerUserId } of deployments.services()) {
+      if (!listed.has(id)) await adopt(document, ownerUserId);
+    }
   }
 
   function viewOf(record: ApplicationRecord): ApplicationView {

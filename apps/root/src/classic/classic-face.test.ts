@@ -380,6 +380,21 @@ describe('services (root-api 4.5)', () => {
     expect(deployments.services()).toHaveLength(2);
   });
 
+  it('that were adopted from below belong to the owner of their application', async () => {
+    const document = {
+      ...{ microserviceID: 'd'.repeat(24), applicationID: 'e'.repeat(24), job_name: 'old.test.web.test' },
+      ...{ app_name: 'old', app_ns: 'test', service_name: 'web', service_ns: 'test' },
+      ...{ virtualization: 'docker', image: 'nginx', code: 'nginx' },
+    };
+    const ownerUserId = '9'.repeat(24);
+    await deployments.registerService({ id: document.microserviceID, ownerUserId, document });
+    const url = `/api/service/${document.microserviceID}`;
+    expect((await call('GET', url)).statusCode).toBe(404);
+    await parts.applications.adoptFromBelow({ document, ownerUserId });
+    expect((await call('GET', url)).statusCode).toBe(200);
+    expect((await call('GET', url, { token: bobToken })).statusCode).toBe(404);
+  });
+
   it('are deleted', async () => {
     const { id, services } = await deployShop();
     const answer = await call('DELETE', `/api/service/${services[0]}`);

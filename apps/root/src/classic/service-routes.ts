@@ -16,15 +16,24 @@ export function serviceRoutes(parts: {
   const { applications, deployments, clusters } = parts;
 
   const view = (service: ServiceView) => serviceView(service, clusters);
-  /** Foreign services are answered like missing ones; neither silently like a success (Q25). */
-  const own = (id: string | undefined, caller: Principal): ServiceView => {
+  /**
+   * Foreign services are answered like missing ones, neither silently like a success (Q25). The application says
+   * whose they are: a service that was adopted may still name a user of a lost store.
+   */
+  const own = async (id: string | undefined, caller: Principal): Promise<ServiceView> => {
     const service = id === undefined ? undefined : deployments.service(id);
-    if (service !== undefined && service.ownerUserId === caller.userId) return service;
+    const application =
+      service === undefined ? undefined : await applications.application(service.document.applicationID);
+    if (service !== undefined && application?.ownerUserId === caller.userId) return service;
     throw new OakestraError(
       'not-found',
       'service-not-found',
       `You have no service ${id}. List yours with GET /api/service.`,
     );
+  };
+  const viewsOf = (ids: readonly string[]) => {
+    const services = ids.map((id) => deployments.service(id));
+    return double(services.filter((service) => service !== undefined).map(view));
   };
   return [
     {
@@ -48,22 +57,22 @@ export function serviceRoutes(parts: {
       path: '/api/service',
       access: 'user',
       async handle(_call, caller) {
-        const services = deployments.services();
-        return double(services.filter((service) => service.ownerUserId === caller.userId).map(view));
+        const applicationsOfCaller = await applications.ownedBy(caller.userId);
+        return viewsOf(applicationsOfCaller.flatMap(({ serviceIds }) => serviceIds));
       },
     },
     {
       method: 'GET',
       path: '/api/service/:id',
       access: 'user',
-      handle: async ({ parameters }, caller) => double(view(own(parameters.id, caller))),
+      handle: async ({ parameters }, caller) => double(view(await own(parameters.id, caller))),
     },
     {
       method: 'DELETE',
       path: '/api/service/:id',
       access: 'user',
       async handle({ parameters }, caller) {
-        await deployments.removeService(own(parameters.id, caller).id);
+        await deployments.removeService((await own(parameters.id, caller)).id);
         return plain({ message: 'Job deleted' });
       },
     },
@@ -79,8 +88,7 @@ export function serviceRoutes(parts: {
       access: 'user',
       async handle({ parameters }, caller) {
         const { serviceIds } = await ownApplication(applications, parameters.applicationId, caller);
-        const services = serviceIds.map((id) => deployments.service(id));
-        return double(services.filter((service) => service !== undefined).map(view));
+        return viewsOf(serviceIds);
       },
     },
     {
@@ -88,7 +96,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id/instance',
       access: 'user',
       async handle({ parameters }, caller) {
-        await deployments.requestInstance(own(parameters.id, caller).id);
+        await deployments.requestInstance((await own(parameters.id, caller)).id);
         return plain({ message: 'ok' });
       },
     },
@@ -97,7 +105,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id/instance/:number',
       access: 'user',
       async handle({ parameters }, caller) {
-        const { id } = own(parameters.id, caller);
+        const { id } = await own(parameters.id, caller);
         const number = instanceNumber(parameters.number);
         if (number === ALL) await deployments.removeAllInstances(id);
         else await deployments.removeInstance(id, number);
