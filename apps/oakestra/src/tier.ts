@@ -1,0 +1,49 @@
+import type {
+  Clock,
+  Lifecycle,
+  Logger,
+  ProcessPort,
+  Random,
+  SettingsTable,
+  SettingsValues,
+} from '@oakestra/daemon';
+
+export const ROLES = ['root', 'cluster', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What a tier is composed from. The tiers of one process share everything but their settings. */
+export interface TierContext<T extends SettingsTable> {
+  readonly settings: SettingsValues<T>;
+  readonly lifecycle: Lifecycle;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One role of the program, as its bundle offers it. */
+export interface Tier<T extends SettingsTable = SettingsTable> {
+  readonly role: Role;
+  /** For the help: what this role does. */
+  readonly summary: string;
+  readonly settings: T;
+  /** Adds the parts of the tier to the lifecycle; nothing runs before that starts. */
+  compose(context: TierContext<T>): void;
+}
+
+/** What the bundle of a program exports to the dispatcher. */
+export interface ProgramBundle {
+  /** Runs the program; resolves to its exit code. */
+  run(argv: readonly string[], machine: Machine): Promise<number>;
+}
+
+/** The outside of a program; tests give their own. */
+export interface Machine {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Results go here, log and errors to standard error. */
+  print(text: string): void;
+  printError(text: string): void;
+  /** Loads another bundle of this build. */
+  loadBundle(name: string): unknown;
+  /** Default: this process. */
+  readonly process?: ProcessPort;
+}

@@ -1,0 +1,60 @@
+// What is built: one self-contained file per program (design decision 8).
+
+/** Native packages stay beside the bundles; nothing else does. */
+export const NATIVE_PACKAGES = ['@photostructure/sqlite', '@node-rs/argon2'];
+
+/**
+ * @typedef {object} Bundle
+ * @property {string} name      `dist/<name>.cjs`
+ * @property {string} entry
+ * @property {'all' | readonly string[]} forbidden  npm packages that must not get in; `all`: none may
+ * @property {boolean} [isProgram]    gets a shebang and may be executed
+ * @property {boolean} [keepsNames]   names of classes and functions survive: stack traces stay readable
+ * @property {boolean} [hasCodeCache] compiled at build time, for less memory and a faster start
+ */
+
+/** What is too heavy for a worker (design section 8), or belongs to the servers. */
+const NOT_IN_WORKER = [
+  '@node-rs/argon2',
+  '@peculiar/x509',
+  '@photostructure/sqlite',
+  'aedes',
+  'fastify',
+  'jose',
+  'kysely',
+  'pino',
+  'prom-client',
+  'reflect-metadata',
+  'undici',
+];
+const NOT_IN_SERVERS = ['mqtt', 'prom-client', 'undici'];
+const NOT_IN_TOOLS = [...NOT_IN_WORKER, 'mqtt'];
+
+/** @type {readonly Bundle[]} */
+export const BUNDLES = [
+  { name: 'oakestra', entry: 'apps/oakestra/src/main.ts', forbidden: 'all', isProgram: true },
+  {
+    name: 'root',
+    entry: 'apps/oakestra/src/root-bundle.ts',
+    forbidden: ['aedes', ...NOT_IN_SERVERS],
+    keepsNames: true,
+    hasCodeCache: true,
+  },
+  {
+    name: 'cluster',
+    entry: 'apps/oakestra/src/cluster-bundle.ts',
+    forbidden: ['@node-rs/argon2', '@peculiar/x509', 'jose', 'reflect-metadata', ...NOT_IN_SERVERS],
+    keepsNames: true,
+    hasCodeCache: true,
+  },
+  {
+    name: 'worker',
+    entry: 'apps/oakestra/src/worker-bundle.ts',
+    forbidden: NOT_IN_WORKER,
+    hasCodeCache: true,
+  },
+  { name: 'up', entry: 'apps/oakestra/src/up-bundle.ts', forbidden: [...NOT_IN_TOOLS, '@grpc/grpc-js', 'zod'] },
+  { name: 'image-pull', entry: 'apps/oakestra/src/image-pull-bundle.ts', forbidden: NOT_IN_TOOLS },
+  { name: 'sqlite-thread', entry: 'packages/store/src/sqlite-thread.ts', forbidden: NOT_IN_TOOLS.filter((name) => name !== '@photostructure/sqlite') },
+  { name: 'start', entry: 'testbed/src/start.ts', forbidden: NOT_IN_TOOLS },
+];
