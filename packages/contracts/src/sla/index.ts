@@ -1,0 +1,9 @@
+export { type ParsedSla, parseSla } from './parse.ts';
+export {
+  DEFAULT_STOP_GRACE_SECONDS,
+  type Sla,
+  type SlaApplication,
+  type SlaMicroservice,
+  slaSchema,
+} from './schema.ts';
+export { type ServiceDocumentSource, serviceDocumentFrom } from './service-document.ts';
