@@ -1,3 +1,4 @@
+export { composeWorker, type WorkerContext } from './compose.ts';
 export {
   createWorkerCore,
   type InstanceAction,
@@ -6,3 +7,5 @@ export {
   type WorkerEffects,
   type WorkerMeta,
 } from './instances/index.ts';
+export { purgeWorker } from './purge.ts';
+export { type WorkerSettings, workerSettings } from './settings.ts';

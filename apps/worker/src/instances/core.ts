@@ -87,6 +87,8 @@ export interface WorkerCore {
   contact(sentAtMs: number): void;
   finished(key: InstanceKey, attempt: number, result: ActionResult): void;
   progress(key: InstanceKey, attempt: number, detail: string): void;
+  /** The tag of the image was resolved. */
+  imagePinned(key: InstanceKey, attempt: number, pinnedImage: string): void;
   exited(key: InstanceKey, exit: { readonly code: number; readonly detail: string }): void;
   greeting(boot: number): Greeting;
   tick(): void;
@@ -259,6 +261,8 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
       ownerUserId: command.ownerUserId,
       outcome: isContinued ? present.outcome : null,
       outcomeDetail: isContinued ? present.outcomeDetail : '',
+      pinnedImage:
+        isContinued && present.document.image === command.document.image ? present.pinnedImage : null,
     };
     write(entry);
     const live = liveOf(command.key);
@@ -287,6 +291,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
       ownerUserId: present?.ownerUserId ?? '',
       outcome: null,
       outcomeDetail: '',
+      pinnedImage: null,
     });
     decide(command.key);
   };
@@ -365,6 +370,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
             ownerUserId: instance.ownerUserId,
             outcome: null,
             outcomeDetail: '',
+            pinnedImage: null,
           };
           write(entry);
         }
@@ -453,6 +459,13 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
       if (entry === undefined || live?.attempt !== attempt || live.activity !== 'starting') return;
       live.detail = detail;
       publish(entry);
+    },
+
+    imagePinned(key, attempt, pinnedImage) {
+      const entry = entries.get(key);
+      if (entry === undefined || lives.get(key)?.attempt !== attempt || entry.pinnedImage === pinnedImage)
+        return;
+      write({ ...entry, pinnedImage });
     },
 
     exited(key, exit) {

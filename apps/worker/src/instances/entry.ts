@@ -16,6 +16,8 @@ export interface InstanceEntry {
   readonly outcome: Outcome | null;
   /** Why it ended, for people. */
   readonly outcomeDetail: string;
+  /** The image by its digest, once its tag was resolved: restarts of this instance use the same one. */
+  readonly pinnedImage: string | null;
 }
 
 /** What the journal keeps of the worker itself. */

@@ -1,0 +1,1 @@
+export { createDownlink, type Downlink } from './downlink.ts';

@@ -1,0 +1,43 @@
+import { rm } from 'node:fs/promises';
+import { messageOf } from '@oakestra/contracts';
+import type { Clock, Logger, Random } from '@oakestra/daemon';
+import { openRuntime } from './open-runtime.ts';
+import { createLocalNetwork } from './overlay/index.ts';
+import type { WorkerSettings } from './settings.ts';
+
+/**
+ * Removes every instance of this worker, its images, its network and its state. The worker must not run. Goes on
+ * when a part fails, and answers what could not be removed.
+ */
+export async function purgeWorker(options: {
+  readonly settings: WorkerSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}): Promise<readonly string[]> {
+  const { settings, clock, logger } = options;
+  const failures: string[] = [];
+  const attempt = async (what: string, action: () => Promise<void>): Promise<void> => {
+    try {
+      await action();
+    } catch (error) {
+      failures.push(`${what}: ${messageOf(error)}`);
+    }
+  };
+  // Nothing is pulled while purging.
+  const opened = await openRuntime({ ...options, imagePullProgram: { command: process.execPath, args: [] } });
+  await attempt('instances', async () => {
+    const instances = await opened.runtime.list();
+    await Promise.all(instances.map((instance) => opened.runtime.remove(instance.id)));
+  });
+  await attempt('images', () => opened.images.removeEverything());
+  await opened.close();
+  await attempt('network', async () => {
+    const { subnet, bridgeName, networkPrefix } = settings;
+    const network = createLocalNetwork({ clock, logger, subnet, bridgeName, namePrefix: networkPrefix });
+    await network.purge();
+    await network.close();
+  });
+  await attempt('state', () => rm(settings.stateDirectory, { recursive: true, force: true }));
+  return failures;
+}
