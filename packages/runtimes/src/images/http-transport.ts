@@ -1,6 +1,8 @@
 import http from 'node:http';
 import type { Clock } from '@oakestra/daemon';
 
+const USER_AGENT = 'oakestra';
+
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   readonly url: URL;
@@ -69,7 +71,12 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
       const { request, agent } = await protocolFor(url);
       signal.throwIfAborted();
       return await new Promise((resolve, reject) => {
-        const outgoing = request(url, { method, headers, agent, signal });
+        const outgoing = request(url, {
+          method,
+          headers: { 'user-agent': USER_AGENT, ...headers },
+          agent,
+          signal,
+        });
         const cancelTimer = clock.setTimer(idleTimeoutMs, () => {
           outgoing.destroy(new IdleTimeoutError(`no answer within ${idleTimeoutMs / 1000} s`));
         });

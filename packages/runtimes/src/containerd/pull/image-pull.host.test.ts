@@ -347,6 +347,42 @@ describe('prepareImage', () => {
   });
 });
 
+describe('a containerd that can pull by itself', () => {
+  it('does so, with our credentials and its progress; for an older one it is done', async () => {
+    const closed = await startPrivateRegistry({ isTls: true, hasUsers: true });
+    closers.push(() => closed.dispose());
+    await closed.push('team/app', '1', app);
+    // Only containerd trusts the registry: what our own client does there, fails.
+    process.env.SSL_CERT_FILE = closed.caPath;
+    const trusting = await startPrivateContainerd().finally(() => delete process.env.SSL_CERT_FILE);
+    closers.push(() => trusting.dispose());
+    const toTrusting = createContainerdConnection(trusting);
+    closers.push(async () => toTrusting.close());
+    const registries = { [closed.host]: { plainHttp: false } };
+    const puller = createImagePuller({
+      childProgram: program,
+      connection: toTrusting,
+      logger: silent,
+      registries,
+    });
+    closers.push(() => puller.close());
+
+    const credentials = { username: 'ann', password: new Sensitive('s3cret') };
+    const reference = `${closed.host}/team/app@${app.digest}`;
+    const progress: ImageProgress[] = [];
+    const onProgress = (step: ImageProgress) => progress.push(step);
+    const pulling = puller.prepareImage({ reference, credentials }, { signal: signal(), onProgress });
+    if ((await trusting.ctr('plugins', 'list')).includes('io.containerd.transfer.v1')) {
+      expect(await pulling).toMatchObject({ digest: app.digest, stopSignal: 'SIGQUIT' });
+      expect(progress.some(({ phase, doneBytes }) => phase === 'downloading' && doneBytes > 0)).toBe(true);
+      expect((await puller.listImages()).map(({ name }) => name)).toEqual([reference]);
+      expect(await trusting.ctr('leases', 'list', '--quiet')).toBe('');
+    } else {
+      expect((await failure(pulling)).code).toBe('registry-tls-failed');
+    }
+  });
+});
+
 describe('registries', () => {
   it('with TLS need the certificate of their authority', async () => {
     const secure = await startPrivateRegistry({ isTls: true });

@@ -47,7 +47,9 @@ export function createSharedWork<Progress, Result>(): SharedWork<Progress, Resul
       // Work that was given up is no use to a newcomer.
       const work = found === undefined || found.controller.signal.aborted ? begin(key, start) : found;
       work.users++;
-      if (onProgress !== undefined) work.listeners.add(onProgress);
+      // Of its own, because two callers may give the same function.
+      const listener = (progress: Progress): void => onProgress?.(progress);
+      work.listeners.add(listener);
       let leave = (): void => undefined;
       const left = new Promise<'left'>((resolve) => {
         leave = () => resolve('left');
@@ -63,7 +65,7 @@ export function createSharedWork<Progress, Result>(): SharedWork<Progress, Resul
         throw signal.reason;
       } finally {
         work.users--;
-        if (onProgress !== undefined) work.listeners.delete(onProgress);
+        work.listeners.delete(listener);
         signal.removeEventListener('abort', leave);
       }
     },

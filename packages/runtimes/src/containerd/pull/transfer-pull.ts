@@ -1,12 +1,7 @@
 import { OakestraError } from '@oakestra/contracts';
 import { type Random, randomHex } from '@oakestra/daemon';
 import { pinnedImageReference } from '../../images/reference.ts';
-import {
-  isLoopbackHost,
-  type Registries,
-  registryEndpoints,
-  settingsOf,
-} from '../../images/registry-settings.ts';
+import { type Registries, registryEndpoints, settingsOf } from '../../images/registry-settings.ts';
 import type { ContainerdConnection, Duplex } from '../containerd-connection.ts';
 import { StreamInit, StreamingDefinition } from '../gen/containerd/streaming.gen.ts';
 import { TransferDefinition } from '../gen/containerd/transfer.gen.ts';
@@ -32,8 +27,9 @@ export type TransferOutcome =
 const TRANSFER_TIMEOUT_MS = 24 * 3_600_000;
 
 /**
- * Lets containerd (from 1.7 on) pull by itself. It can be told neither certificates nor mirrors, so registries
- * that need them are left to the registry protocol; so are failures, since its errors are text for people.
+ * Lets containerd (from 1.7 on) pull by itself. It can be told neither certificates nor mirrors nor to do without
+ * TLS, so registries that need it are left to the registry protocol; so are failures, since its errors are text
+ * for people.
  */
 export async function pullByTransfer(
   request: PullRequest,
@@ -88,13 +84,11 @@ export async function pullByTransfer(
   }
 }
 
-/** Would containerd, which knows nothing of our settings, reach this registry the way we would? */
+/** Would containerd, which uses TLS with the authorities of this host and nothing else, reach this registry? */
 export function isExpressible(registry: string, registries: Registries): boolean {
-  const { mirrors = [], caPem, plainHttp } = settingsOf(registry, registries);
-  if (mirrors.length > 0 || caPem !== undefined) return false;
-  // containerd leaves TLS out for loopback addresses, except on the port of HTTPS.
-  const isPlainThere = isLoopbackHost(registry) && !registry.endsWith(':443');
-  return (plainHttp ?? isLoopbackHost(registry)) === isPlainThere;
+  if (settingsOf(registry, registries).caPem !== undefined) return false;
+  const [first, ...others] = registryEndpoints(registry, registries);
+  return others.length === 0 && first?.baseUrl.protocol === 'https:';
 }
 
 const TYPES = 'containerd.types.transfer';

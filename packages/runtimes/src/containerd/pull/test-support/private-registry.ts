@@ -22,6 +22,8 @@ export interface PrivateRegistry {
   readonly port: number;
   /** Certificate of the authority, when it uses TLS. */
   readonly caPem: string | undefined;
+  /** File of that certificate. */
+  readonly caPath: string;
   push(repository: string, tag: string, image: Pushable): Promise<void>;
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -93,6 +95,7 @@ export async function startPrivateRegistry(
     host: `127.0.0.1:${port}`,
     port,
     caPem,
+    caPath: join(directory, 'ca.pem'),
     start,
     kill,
     dispose,
