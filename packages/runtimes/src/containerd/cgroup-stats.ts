@@ -43,7 +43,7 @@ export function isUnified(mounts: CgroupMounts): boolean {
 }
 
 /** The value of `name` in lines of `name value`; 0 when it is missing. */
-export function statValue(text: string, name: string): number {
+function statValue(text: string, name: string): number {
   for (const line of text.split('\n')) {
     const [key, value] = line.split(' ');
     if (key === name) return Number(value);

@@ -31,16 +31,13 @@ type ResponseOf<Service extends ServiceDefinition, Method extends MethodOf<Servi
   Service['methods'][Method]['responseType']
 >;
 
-export interface CallOptions {
-  /** Default 10 s. */
+interface CallOptions {
+  /** Default: 10 s for a single answer, none for streams. */
   readonly timeoutMs?: number;
   /** Id of the lease that holds what this call creates. */
   readonly lease?: string;
   readonly signal?: AbortSignal;
 }
-
-/** Streams have no deadline unless one is given. */
-export type StreamOptions = CallOptions;
 
 /** Both directions of one call. */
 export interface Duplex<Request, Response> {
@@ -66,12 +63,12 @@ export interface ContainerdConnection {
     service: Service,
     method: Method,
     request: RequestOf<Service, Method>,
-    options?: StreamOptions,
+    options?: CallOptions,
   ): AsyncIterable<ResponseOf<Service, Method>>;
   duplex<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
     service: Service,
     method: Method,
-    options?: StreamOptions,
+    options?: CallOptions,
   ): Duplex<RequestOf<Service, Method>, ResponseOf<Service, Method>>;
   close(): void;
 }
@@ -200,7 +197,7 @@ export function createContainerdConnection(options: ContainerdConnectionOptions)
       service: Service,
       method: Method,
       request: RequestOf<Service, Method>,
-      { timeoutMs, lease, signal }: StreamOptions = {},
+      { timeoutMs, lease, signal }: CallOptions = {},
     ): AsyncIterable<ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
       const call = connected().makeServerStreamRequest(
@@ -218,7 +215,7 @@ export function createContainerdConnection(options: ContainerdConnectionOptions)
     duplex<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
-      { timeoutMs, lease, signal }: StreamOptions = {},
+      { timeoutMs, lease, signal }: CallOptions = {},
     ): Duplex<RequestOf<Service, Method>, ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
       const call = connected().makeBidiStreamRequest(

@@ -74,7 +74,7 @@ export function ociSpec(options: OciSpecOptions): OciSpec {
 }
 
 /** What is executed: the command of the service instead of everything that the image says, or the image's. */
-export function argumentsOf(spec: InstanceSpec, imageConfig: OciImageConfig): readonly string[] {
+function argumentsOf(spec: InstanceSpec, imageConfig: OciImageConfig): readonly string[] {
   if (spec.command.length > 0) return spec.command;
   const fromImage = [...(imageConfig.config?.Entrypoint ?? []), ...(imageConfig.config?.Cmd ?? [])];
   if (fromImage.length === 0) throw commandMissing(spec.image.reference);
