@@ -21,7 +21,7 @@ describe('a full disk', () => {
     disk = join(folder.path, 'disk');
     await mkdir(disk);
     await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);
-    const logger = recordingLogger(lines);
+    const logger = recordingLogger((line) => lines.push(line));
     store = await openTestStore(join(disk, 'store.db'), conformanceMigrations, { logger });
   });
   afterEach(async () => {

@@ -17,7 +17,9 @@ export interface CommitterOptions {
 /** A child process that commits rows with full durability and tells which ones were acknowledged. */
 export interface Committer {
   readonly stored: readonly number[];
-  /** Error codes of the commits that failed, in order. */
+  /** What the store logged. */
+  readonly logged: readonly string[];
+  /** Error codes of the commits that failed, in order, or of the opening. */
   readonly failed: readonly string[];
   waitFor(condition: () => boolean): Promise<void>;
   waitUntilOpen(): Promise<void>;
@@ -38,6 +40,7 @@ export function startCommitter({ path, first, count, payloadBytes }: CommitterOp
   const exited = once(child, 'close') as Promise<[number | null]>;
   const stored: number[] = [];
   const failed: string[] = [];
+  const logged: string[] = [];
   let isOpen = false;
   let isEnded = false;
   const checks = new Set<() => void>();
@@ -48,8 +51,10 @@ export function startCommitter({ path, first, count, payloadBytes }: CommitterOp
       isOpen = true;
     } else if (word === 'stored') {
       stored.push(Number(number));
-    } else if (word === 'failed') {
+    } else if (word === 'failed' || word === 'refused') {
       failed.push(code!);
+    } else if (word === 'log') {
+      logged.push(line.slice('log '.length));
     }
     for (const check of checks) {
       check();
@@ -81,6 +86,7 @@ export function startCommitter({ path, first, count, payloadBytes }: CommitterOp
   return {
     stored,
     failed,
+    logged,
     waitFor,
     waitUntilOpen: () => waitFor(() => isOpen),
     async limitFileSize(bytes) {

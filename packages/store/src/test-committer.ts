@@ -2,13 +2,14 @@
 import { writeSync } from 'node:fs';
 import { OakestraError } from '@oakestra/contracts';
 import { type ConformanceSchema, conformanceMigrations } from './conformance-schema.ts';
-import { openTestStore } from './test-ports.ts';
+import { openTestStore, recordingLogger } from './test-ports.ts';
 
 const [path, first, count, payloadBytes] = process.argv.slice(2);
 const label = 'x'.repeat(Number(payloadBytes));
 
 async function run(): Promise<void> {
-  const store = await openTestStore<ConformanceSchema>(path!, conformanceMigrations);
+  const logger = recordingLogger((line) => writeSync(1, `log ${line.message}\n`));
+  const store = await openTestStore<ConformanceSchema>(path!, conformanceMigrations, { logger });
   writeSync(1, 'open\n');
   let next = Number(first);
   const end = next + Number(count);
@@ -33,4 +34,7 @@ async function run(): Promise<void> {
   writeSync(1, 'closed\n');
 }
 
-void run();
+run().catch((error: unknown) => {
+  writeSync(1, `refused 0 ${error instanceof OakestraError ? error.code : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -29,11 +29,12 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 
-export function recordingLogger(lines: LogLine[] = []): Logger {
+/** Gives every line to `record`. */
+export function recordingLogger(record: (line: LogLine) => void = () => {}): Logger {
   const at =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
-      lines.push({ level, message, fields });
+      record({ level, message, fields });
     };
   const logger: Logger = {
     debug: at('debug'),

@@ -35,7 +35,7 @@ function scriptedThreads(): { start: () => Worker; started: () => number } {
 it('a thread that ends unexpectedly fails what waits, and the next request gets a new one', async () => {
   const threads = scriptedThreads();
   const lines: LogLine[] = [];
-  const logger = recordingLogger(lines);
+  const logger = recordingLogger((line) => lines.push(line));
   const client = createThreadClient({ settings, logger, clock: testClock, startThread: threads.start });
   expect((await client.request(read('1'))).changes).toBe(1);
   const outcomes = await Promise.allSettled([client.request(read('die')), client.request(read('2'))]);

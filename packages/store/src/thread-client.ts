@@ -137,6 +137,9 @@ export function createThreadClient(options: ThreadClientOptions): ThreadClient {
     if (running === thread) {
       running = undefined;
     }
+    if (thread.isLeaving) {
+      logger.debug('opens the store anew, because its disk failed', { path, waiting: thread.waiting.size });
+    }
     if (thread.waiting.size === 0) {
       return;
     }
