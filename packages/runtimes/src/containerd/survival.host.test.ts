@@ -240,6 +240,80 @@ it('leaves nothing, and can go on, whichever call to containerd was the last of 
   }
 });
 
+it('finishes a removal that another process began, whichever call was its last', async () => {
+  for (let calls = 0; ; calls += 1) {
+    const spec = specOf('trap "" TERM; while true; do sleep 0.02; done');
+    await started(spec);
+    const mortal = runtimeThatDiesAfter(calls);
+    const isDone = await mortal.remove(spec.id).then(
+      () => true,
+      () => false,
+    );
+    await mortal.close();
+    await runtime.remove(spec.id);
+    expect(await runtime.list()).toEqual([]);
+    expect(await host.containerd.leftovers()).toEqual([]);
+    if (isDone) {
+      expect(calls).toBeGreaterThan(3);
+      return;
+    }
+  }
+});
+
+it('starts from a plain description of an image, as a journal keeps it', async () => {
+  const { pinnedReference, digest, stopSignal } = host.image.prepared;
+  const asked: string[] = [];
+  const second = host.openRuntime({
+    prepareImage: async ({ reference }) => {
+      asked.push(reference);
+      return host.image.prepared;
+    },
+  });
+  const spec = specOf('sleep 1000');
+  await second.create(spec, { pinnedReference, digest, stopSignal });
+  await second.close();
+  expect(asked).toEqual([pinnedReference]);
+  expect((await runtime.start(spec.id)).pid).toBeGreaterThan(0);
+});
+
+it('starts no more at once than it is told, and says how long the steps took', async () => {
+  let atOnce = 0;
+  let most = 0;
+  const steps = new Set<string>();
+  const connection = createContainerdConnection(host.containerd);
+  const second = createContainerdRuntime({
+    ...commonOptions({
+      ...connection,
+      unary: async (...call) => {
+        atOnce += 1;
+        most = Math.max(most, atOnce);
+        return connection.unary(...call).finally(() => {
+          atOnce -= 1;
+        });
+      },
+    }),
+    concurrentStarts: 2,
+    onStep: (step, durationMs) => {
+      expect(durationMs).toBeGreaterThanOrEqual(0);
+      steps.add(step);
+    },
+  });
+  const specs = Array.from({ length: 6 }, () => specOf('sleep 1000'));
+  await Promise.all(specs.map((spec) => started(spec, second)));
+  expect(most).toBe(2);
+  await Promise.all(specs.map(({ id }) => second.remove(id)));
+  expect([...steps].sort()).toEqual([
+    'cleanup',
+    'container',
+    'snapshot',
+    'task-create',
+    'task-delete',
+    'task-start',
+    'user',
+  ]);
+  await second.close();
+});
+
 it('says where containerd should have answered', async () => {
   const socketPath = join(host.containerd.directory, 'nobody.sock');
   const lonely = createContainerdRuntime({
