@@ -1,6 +1,15 @@
 // `npm run build`: one CommonJS bundle per program in dist/. Does nothing when the sources are those of the last build.
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -31,7 +40,8 @@ export async function build({ force = false, log = console.log } = {}) {
   const complaints = built.flatMap(({ complaint }) => (complaint === undefined ? [] : [complaint]));
   if (complaints.length > 0) throw new BuildError(complaints.join('\n'));
 
-  for (const { files } of built) for (const { path, contents, mode } of files) replaceFile(path, contents, mode);
+  for (const { files } of built)
+    for (const { path, contents, mode } of files) replaceFile(path, contents, mode);
   await Promise.all(BUNDLES.map((bundle) => makeCodeCache(bundle)));
   removeStrangers(built.flatMap(({ files }) => files.map(({ path }) => path)));
   writeBuildRecord(DIRECTORY, {
@@ -39,7 +49,7 @@ export async function build({ force = false, log = console.log } = {}) {
     outputs: BUNDLES.map(({ name }) => `dist/${name}.cjs`),
   });
   for (const { name, bytes, heaviest } of built) {
-    log(`  dist/${name}.cjs`.padEnd(26) + `${kilobytes(bytes).padStart(8)}  ${heaviest}`);
+    log(`  ${`dist/${name}.cjs`.padEnd(24)}${kilobytes(bytes).padStart(8)}  ${heaviest}`);
   }
   log(`  built in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
   return true;
@@ -53,34 +63,39 @@ async function bundleOne(bundle, version) {
   // Loaded late: `npm start` asks whether there is anything to build before packages are installed.
   const esbuild = await import('esbuild');
   const outfile = outputOf(bundle);
-  const result = await esbuild.build({
-    absWorkingDir: DIRECTORY,
-    entryPoints: [bundle.entry],
-    outfile,
-    write: false,
-    metafile: true,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    minify: true,
-    keepNames: bundle.keepsNames === true,
-    legalComments: 'external',
-    external: NATIVE_PACKAGES,
-    banner: { js: `${bundle.isProgram ? '#!/usr/bin/env node\n' : ''}"use strict";` },
-    define: {
-      OAKESTRA_VERSION: JSON.stringify(version),
-      // Evaluated where it stands, so that bundles without a use pay nothing.
-      'import.meta.url': 'importMetaUrl',
-      'import.meta.dirname': '__dirname',
-      'import.meta.filename': '__filename',
-    },
-    inject: [join(DIRECTORY, 'scripts/build/import-meta-url.js')],
-    logLevel: 'silent',
-  }).catch((error) => {
-    throw new BuildError(`dist/${bundle.name}.cjs: ${error.message}`);
-  });
-  const [output] = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith('.cjs'))?.slice(1) ?? [];
+  const result = await esbuild
+    .build({
+      absWorkingDir: DIRECTORY,
+      entryPoints: [bundle.entry],
+      outfile,
+      write: false,
+      metafile: true,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      minify: true,
+      keepNames: bundle.keepsNames === true,
+      legalComments: 'external',
+      external: NATIVE_PACKAGES,
+      banner: { js: `${bundle.isProgram ? '#!/usr/bin/env node\n' : ''}"use strict";` },
+      define: {
+        OAKESTRA_VERSION: JSON.stringify(version),
+        // Evaluated where it stands, so that bundles without a use pay nothing.
+        'import.meta.url': 'importMetaUrl',
+        'import.meta.dirname': '__dirname',
+        'import.meta.filename': '__filename',
+      },
+      inject: [join(DIRECTORY, 'scripts/build/import-meta-url.js')],
+      logLevel: 'silent',
+    })
+    .catch((error) => {
+      throw new BuildError(`dist/${bundle.name}.cjs: ${error.message}`);
+    });
+  const [output] =
+    Object.entries(result.metafile.outputs)
+      .find(([path]) => path.endsWith('.cjs'))
+      ?.slice(1) ?? [];
   if (output === undefined) throw new BuildError(`dist/${bundle.name}.cjs was not made`);
   const packages = packagesIn(output);
   const forbidden = forbiddenIn(bundle, packages);

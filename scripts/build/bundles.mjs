@@ -53,8 +53,16 @@ export const BUNDLES = [
     forbidden: NOT_IN_WORKER,
     hasCodeCache: true,
   },
-  { name: 'up', entry: 'apps/oakestra/src/up-bundle.ts', forbidden: [...NOT_IN_TOOLS, '@grpc/grpc-js', 'zod'] },
+  {
+    name: 'up',
+    entry: 'apps/oakestra/src/up-bundle.ts',
+    forbidden: [...NOT_IN_TOOLS, '@grpc/grpc-js', 'zod'],
+  },
   { name: 'image-pull', entry: 'apps/oakestra/src/image-pull-bundle.ts', forbidden: NOT_IN_TOOLS },
-  { name: 'sqlite-thread', entry: 'packages/store/src/sqlite-thread.ts', forbidden: NOT_IN_TOOLS.filter((name) => name !== '@photostructure/sqlite') },
+  {
+    name: 'sqlite-thread',
+    entry: 'packages/store/src/sqlite-thread.ts',
+    forbidden: NOT_IN_TOOLS.filter((name) => name !== '@photostructure/sqlite'),
+  },
   { name: 'start', entry: 'testbed/src/start.ts', forbidden: NOT_IN_TOOLS },
 ];

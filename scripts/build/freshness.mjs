@@ -60,9 +60,14 @@ function commonInputs(directory) {
       .map((entry) => join(folder, entry.name, 'package.json')),
   );
   const scripts = readdirSync(join(directory, 'scripts/build')).map((name) => join('scripts/build', name));
-  return ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs', ...scripts, ...manifests].filter(
-    (file) => !file.startsWith('node_modules') && existsSync(join(directory, file)),
-  );
+  return [
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'scripts/build.mjs',
+    ...scripts,
+    ...manifests,
+  ].filter((file) => !file.startsWith('node_modules') && existsSync(join(directory, file)));
 }
 
 /** @param {string} file */

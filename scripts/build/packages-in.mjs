@@ -23,7 +23,8 @@ export function packagesIn(output) {
     sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
   }
   for (const { path, external } of output.imports) {
-    if (external && !path.startsWith('node:') && !/^[a-z_/]+$/.test(path)) sizes.set(path, sizes.get(path) ?? 0);
+    if (external && !path.startsWith('node:') && !/^[a-z_/]+$/.test(path))
+      sizes.set(path, sizes.get(path) ?? 0);
   }
   return sizes;
 }

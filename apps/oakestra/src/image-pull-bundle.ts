@@ -1,4 +1,4 @@
-import { runImagePullProgram } from '@oakestra/runtimes/containerd/pull';
+import { runImagePullProgram } from '@oakestra/runtimes/pull';
 
 /** The child process of a worker that pulls one image. */
 export async function run(): Promise<number> {

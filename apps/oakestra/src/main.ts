@@ -34,6 +34,7 @@ const machine: Machine = {
   print: (text) => void process.stdout.write(text),
   printError: (text) => void process.stderr.write(text),
   loadBundle: (name) => loadBundle(join(import.meta.dirname, `${name}.cjs`)),
+  process,
 };
 
 main(process.argv.slice(2)).then(

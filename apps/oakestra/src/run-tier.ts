@@ -1,17 +1,13 @@
 import {
-  createLifecycle,
-  createLogger,
   formatHelp,
   formatSettings,
   loadSettings,
   loggingSettings,
   requestOf,
-  runUntilSignal,
   SettingsError,
   type SettingsTable,
-  systemClock,
-  systemRandom,
 } from '@oakestra/daemon';
+import { runDaemon } from './run-daemon.ts';
 import type { Machine, Tier } from './tier.ts';
 import { version } from './version.ts';
 
@@ -19,13 +15,12 @@ const USAGE_ERROR = 2;
 
 /** The program of one role: `--help`, `--version`, `--print-config`, or run until told to stop. */
 export async function runTier<T extends SettingsTable>(
-  tier: Tier<T>,
+  { role, summary, settings, compose }: Tier<T>,
   argv: readonly string[],
   machine: Machine,
 ): Promise<number> {
-  const { role, summary } = tier;
-  const { env, print, printError } = machine;
-  const table = { ...tier.settings, ...loggingSettings };
+  const { env, print } = machine;
+  const table = { ...settings, ...loggingSettings };
   const request = requestOf(argv);
   if (request === 'help') {
     print(formatHelp({ role, table, usage: `oakestra ${role} [flags]`, summary, env }));
@@ -35,35 +30,35 @@ export async function runTier<T extends SettingsTable>(
     print(`oakestra ${version}\n`);
     return 0;
   }
-  const loaded = await loadSettings({ role, table, argv, env }).catch((error: unknown) => {
-    if (!(error instanceof SettingsError)) throw error;
-    printError(`oakestra: ${error.message}\n`);
-    return undefined;
-  });
+  const loaded = await settingsOrComplaint(() => loadSettings({ role, table, argv, env }), machine);
   if (loaded === undefined) return USAGE_ERROR;
   if (request === 'print-config') {
     print(formatSettings(table, loaded));
     return 0;
   }
-  const settings = loaded.values as Parameters<typeof tier.compose>[0]['settings'] & LogValues;
-  const logger = createLogger({
-    level: settings.logLevel,
-    format: settings.logFormat,
-    fields: { component: role },
-  });
-  for (const warning of loaded.warnings) logger.warn(warning);
-  const clock = systemClock();
-  const lifecycle = createLifecycle({ logger, clock });
-  tier.compose({ settings, lifecycle, logger, clock, random: systemRandom() });
-  return runUntilSignal({
-    lifecycle,
-    logger,
-    clock,
-    ...(machine.process === undefined ? {} : { process: machine.process }),
+  const values = loaded.values as ComposedValues<T>;
+  return runDaemon({
+    name: role,
+    settings: values,
+    warnings: loaded.warnings,
+    machine,
+    compose: (context) => compose({ ...context, settings: values }),
   });
 }
 
-type LogValues = Pick<
-  import('@oakestra/daemon').SettingsValues<typeof loggingSettings>,
-  'logLevel' | 'logFormat'
->;
+type ComposedValues<T extends SettingsTable> = Parameters<Tier<T>['compose']>[0]['settings'] &
+  Parameters<typeof runDaemon>[0]['settings'];
+
+/** Says what is wrong with the settings, all of it, in place of a stack trace. */
+export async function settingsOrComplaint<L>(
+  load: () => Promise<L>,
+  machine: Machine,
+): Promise<L | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    machine.printError(`oakestra: ${error.message}\n`);
+    return undefined;
+  }
+}

@@ -11,13 +11,14 @@ import type {
 export const ROLES = ['root', 'cluster', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What a tier is composed from. The tiers of one process share everything but their settings. */
-export interface TierContext<T extends SettingsTable> {
-  readonly settings: SettingsValues<T>;
+/** What tiers are composed from; those of one process share it. */
+export interface DaemonContext {
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** The process cannot go on: it stops in order and ends with exit code 1. */
+  readonly onFatal: (error: Error) => void;
 }
 
 /** One role of the program, as its bundle offers it. */
@@ -27,7 +28,7 @@ export interface Tier<T extends SettingsTable = SettingsTable> {
   readonly summary: string;
   readonly settings: T;
   /** Adds the parts of the tier to the lifecycle; nothing runs before that starts. */
-  compose(context: TierContext<T>): void;
+  compose(context: DaemonContext & { readonly settings: SettingsValues<T> }): void;
 }
 
 /** What the bundle of a program exports to the dispatcher. */
@@ -44,6 +45,5 @@ export interface Machine {
   printError(text: string): void;
   /** Loads another bundle of this build. */
   loadBundle(name: string): unknown;
-  /** Default: this process. */
-  readonly process?: ProcessPort;
+  readonly process: ProcessPort;
 }

@@ -1,13 +1,36 @@
-import { defineSettings } from '@oakestra/daemon';
+import { join } from 'node:path';
+import type { Clock, Logger, Random } from '@oakestra/daemon';
+import { composeWorker, purgeWorker, type WorkerSettings, workerSettings } from '@oakestra/worker';
 import { runTier } from './run-tier.ts';
 import type { Machine, Tier } from './tier.ts';
 
-const workerSettings = defineSettings({});
-export const tier: Tier<typeof workerSettings> = {
+export interface WorkerTier extends Tier<typeof workerSettings> {
+  /**
+   * Removes every instance of this worker, its images and its network. The worker must not run. Answers what could
+   * not be removed.
+   */
+  purge(options: {
+    readonly settings: WorkerSettings;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+  }): Promise<readonly string[]>;
+}
+
+export const tier: WorkerTier = {
   role: 'worker',
-  summary: '',
+  summary:
+    'The worker joins a cluster and runs instances on this machine: containers with their network, limits and output.',
   settings: workerSettings,
-  compose() {},
+  compose(context) {
+    const program = join(import.meta.dirname, 'oakestra.cjs');
+    composeWorker({
+      ...context,
+      imagePullProgram: { command: process.execPath, args: [program, 'image-pull'] },
+    });
+  },
+  purge: purgeWorker,
 };
+
 export const run = (argv: readonly string[], machine: Machine): Promise<number> =>
   runTier(tier, argv, machine);
