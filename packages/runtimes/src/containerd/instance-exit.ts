@@ -17,7 +17,7 @@ export interface EndedProcess {
  * order: killed itself, or failed after a child was killed. The cgroup tells this also when the event was missed.
  */
 export async function exitOf(
-  context: RuntimeContext,
+  context: Pick<RuntimeContext, 'cgroups' | 'cgroupPathOf'>,
   { status, atMs }: EndedProcess,
   entry: Readonly<Pick<RememberedInstance, 'containerId' | 'isStopping' | 'ranOutOfMemory'>>,
 ): Promise<InstanceExit> {

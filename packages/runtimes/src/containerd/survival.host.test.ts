@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, readlink, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '@oakestra/daemon';
@@ -8,6 +9,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../conformance/world.ts';
 import { rotateLog, tailLog } from '../log-rotation.ts';
 import type { InstanceSpec, Runtime, RuntimeEvent } from '../runtime.ts';
+import { readCgroupMounts } from './cgroup-stats.ts';
 import { type ContainerdConnection, createContainerdConnection } from './containerd-connection.ts';
 import { createContainerdRuntime } from './containerd-runtime.ts';
 import { createSnapshotterChoice } from './snapshotter.ts';
@@ -147,6 +149,25 @@ it('reports an instance whose shim was killed, and removes it', async () => {
   );
   await runtime.remove(spec.id);
   expect(await hasEnded(pid)).toBe(true);
+});
+
+it('ends processes that containerd lost sight of', async () => {
+  const spec = specOf('sleep 1000');
+  await started(spec);
+  await host.containerd.ctr('tasks', 'delete', '--force', spec.id);
+  const straggler = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  const gone = once(straggler, 'exit');
+  const mounts = await readCgroupMounts();
+  const cgroup = join(
+    mounts.byController.get('memory') ?? mounts.unified ?? '',
+    host.containerd.cgroupParent,
+    spec.id,
+  );
+  await mkdir(cgroup);
+  await writeFile(join(cgroup, 'cgroup.procs'), String(straggler.pid));
+  expect((await runtime.list())[0]?.state).toEqual({ kind: 'running', pid: straggler.pid });
+  await runtime.remove(spec.id);
+  expect((await gone)[1]).toBe('SIGKILL');
 });
 
 it('knows after a reboot that an instance had been started', async () => {
