@@ -73,6 +73,8 @@ async function bundleOne(bundle, version) {
       bundle: true,
       platform: 'node',
       format: 'cjs',
+      // Native packages are loaded with require, also where the source imports them late: the code cache knows no import().
+      supported: { 'dynamic-import': false },
       target: 'node20',
       minify: true,
       keepNames: bundle.keepsNames === true,
