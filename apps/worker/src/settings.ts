@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { defineSettings, type SettingsValues, settingType } from '@oakestra/daemon';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Registries that need more than the defaults, by host. Only in the file: it holds passwords. */
 const registriesSchema = z.record(

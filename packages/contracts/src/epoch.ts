@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Which placement of an instance is meant. Ordered by (root, cluster): the root raises the first number when it

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { epochSchema } from './epoch.ts';
 import { changesSchema, digestSchema, pageSchema, syncRequestSchema } from './replication/index.ts';
 import { STATUS_WORDS } from './status.ts';

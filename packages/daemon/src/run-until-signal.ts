@@ -6,6 +6,7 @@ type EndSignal = 'SIGTERM' | 'SIGINT';
 const EXIT_CODE: Readonly<Record<EndSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 /** How long something forgotten may keep the process alive after everything has stopped. */
 const LINGER_MS = 500;
+const KEEP_ALIVE_MS = 2 ** 30;
 
 /** What is needed of `process`; tests give their own. */
 export interface ProcessPort {
@@ -61,6 +62,8 @@ export async function runUntilSignal(options: RunOptions): Promise<number> {
   options.stopSignal?.addEventListener('abort', onStopAsked, { once: true });
   if (options.stopSignal?.aborted === true) onStopAsked();
 
+  // Timers of the clock do not keep a process alive, and while it starts nothing else may.
+  const keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
   try {
     await Promise.race([lifecycle.start(), end.requested]);
     if (!end.isRequested()) options.onStarted?.();
@@ -72,6 +75,7 @@ export async function runUntilSignal(options: RunOptions): Promise<number> {
     }
   }
   const report = await lifecycle.stop(await end.requested);
+  clearInterval(keepAlive);
   logger.info('stopped', { reason: report.reason });
   port.exitCode = exitCode;
   options.stopSignal?.removeEventListener('abort', onStopAsked);

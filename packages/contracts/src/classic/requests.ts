@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Body of `POST /api/auth/login` (root-api 3.3). Without an organisation: the one named `root`. */
 export const loginRequestSchema = z.looseObject({

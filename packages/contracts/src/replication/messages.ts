@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * How a lower tier keeps the tier above informed (design 3, "Report"): a sequenced stream of changes to a keyed

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * The leaves of the SLA. Each carries its whole rule as its message; `violations.ts` adds what was given, so a

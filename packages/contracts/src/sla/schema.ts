@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDisconnectPolicy } from './disconnect-policy.ts';
 import { parsePortMappings } from './port-mapping.ts';
 import { amount, flag, integer, list, name, nonEmptyText, record, text, texts } from './rules.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServiceDocument } from '../documents.ts';
 import { epochSchema } from '../epoch.ts';
 import { instanceKey, parseInstanceKey } from '../instance-key.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `POST /api/node/register` (cluster-protocol 4.2). Unknown keys are kept; what old workers leave out may be absent. */
 export const nodeRegistrationSchema = z.looseObject({
