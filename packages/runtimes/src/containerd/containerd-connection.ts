@@ -272,6 +272,9 @@ function containerdError(thrown: unknown, path: string, socketPath: string): unk
     case status.UNIMPLEMENTED:
       return new OakestraError('unsupported', 'containerd-unsupported', text, { cause: thrown });
     default:
+      // Deadlines travel along; whoever is behind containerd may notice ours before gRPC does.
+      if (/context deadline exceeded/.test(thrown.details))
+        return runtimeTimeout('containerd', operation, thrown);
       return new OakestraError('internal', 'containerd-failed', text, { cause: thrown });
   }
 }

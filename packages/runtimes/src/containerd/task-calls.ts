@@ -34,6 +34,7 @@ const killSignal = 9;
 /** How long a process may take to end after SIGKILL. */
 export const killPatienceMs = 10_000;
 const retryPauseMs = 200;
+const deadlineMarginMs = 30_000;
 const mostRemoveAttempts = 5;
 
 export function createTaskCalls(connection: ContainerdConnection, clock: Clock): TaskCalls {
@@ -54,14 +55,20 @@ export function createTaskCalls(connection: ContainerdConnection, clock: Clock):
     for (;;) {
       const leftMs = untilMs - clock.monotonicMs();
       if (leftMs <= 0) return false;
+      // Not a deadline of the call: the shim would answer that with an error of its own, sometimes first.
+      const patience = new AbortController();
+      const cancelTimer = clock.setTimer(leftMs, () => patience.abort());
       try {
-        await connection.unary(TasksDefinition, 'wait', { containerId }, { timeoutMs: leftMs });
+        const options = { timeoutMs: leftMs + deadlineMarginMs, signal: patience.signal };
+        await connection.unary(TasksDefinition, 'wait', { containerId }, options);
         return true;
       } catch (error) {
         if (isContainerdNotFound(error)) return true;
-        if (isRuntimeError(error, 'runtime-timeout')) return false;
+        if (patience.signal.aborted) return false;
         if (!isRuntimeError(error, 'runtime-unavailable') || leftMs <= retryPauseMs) throw error;
         await sleep(clock, retryPauseMs);
+      } finally {
+        cancelTimer();
       }
     }
   };

@@ -31,8 +31,10 @@ export interface PrivateContainerd {
 export async function startPrivateContainerd(): Promise<PrivateContainerd> {
   // Short, because the path of a Unix socket may not be long.
   const directory = await mkdtemp('/tmp/oak-ctd-');
-  const namespace = 'oakestra-test';
-  const cgroupParent = `/oakestra-test-${randomBytes(4).toString('hex')}`;
+  // runc keeps its state by namespace in one place for all containerds of the host.
+  const namespace = `oakestra-test-${randomBytes(4).toString('hex')}`;
+  const runcState = join('/run/containerd/runc', namespace);
+  const cgroupParent = `/${namespace}`;
   const socketPath = join(directory, 'containerd.sock');
   const configPath = join(directory, 'config.toml');
   let daemon: ChildProcess | undefined;
@@ -78,6 +80,7 @@ export async function startPrivateContainerd(): Promise<PrivateContainerd> {
     ...(await cgroupsBelow(cgroupParent)).map((path) => `cgroup ${path}`),
     ...(await mountsBelow(directory)).map((path) => `mount ${path}`),
     ...(await shimsOf(socketPath)).map((pid) => `shim ${pid}`),
+    ...(await readdir(runcState).catch(() => [])).map((id) => `runc ${id}`),
   ];
 
   const dispose = async (): Promise<void> => {
@@ -88,7 +91,7 @@ export async function startPrivateContainerd(): Promise<PrivateContainerd> {
     }
     for (const path of await cgroupsBelow(cgroupParent)) await removeDirectory(path);
     for (const root of await cgroupRoots()) await removeDirectory(join(root, cgroupParent));
-    await rm(directory, { recursive: true, force: true });
+    for (const path of [directory, runcState]) await rm(path, { recursive: true, force: true });
   };
 
   try {
