@@ -111,6 +111,8 @@ interface Live {
   detail: string;
   /** For policies that fence: not later than this without contact; undefined: by the last contact. */
   fenceByMs: number | undefined;
+  /** While it is being removed: the placement that still holds it. A tombstone holds nothing. */
+  heldEpoch: Epoch | undefined;
 }
 
 export interface WorkerCoreOptions {
@@ -155,6 +157,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
         phase: 'starting',
         detail: '',
         fenceByMs: undefined,
+        heldEpoch: undefined,
       };
       lives.set(key, live);
     }
@@ -187,7 +190,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     reporter.set(
       entry.key,
       {
-        epoch: entry.epoch,
+        epoch: phase === 'removed' || entry.wanted === 'running' ? entry.epoch : (live.heldEpoch ?? entry.epoch),
         phase,
         status: STATUS_OF_PHASE[phase],
         detail: entry.outcome === null || phase === 'starting' ? live.detail : entry.outcomeDetail,
@@ -283,6 +286,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
       reporter.offerDigest();
       return;
     }
+    if (present?.wanted === 'running') liveOf(command.key).heldEpoch = present.epoch;
     write({
       key: command.key,
       epoch: command.epoch,
@@ -378,6 +382,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
         live.activity = instance.isRunning ? 'running' : 'waiting';
         live.phase = instance.isRunning ? 'running' : 'dead';
         live.startedAtMs = nowMs();
+        live.heldEpoch = instance.epoch;
       }
       for (const entry of [...entries.values()]) settleAfterStart(entry);
       for (const instance of found) {
