@@ -3,7 +3,7 @@ import type { Clock } from '@oakestra/daemon';
 
 const USER_AGENT = 'oakestra';
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -27,7 +27,7 @@ export interface HttpTransport {
 }
 
 /** Nothing came for too long. */
-export class IdleTimeoutError extends Error {
+class IdleTimeoutError extends Error {
   readonly code = 'ETIMEDOUT';
 }
 

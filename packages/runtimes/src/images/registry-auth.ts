@@ -19,7 +19,7 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-export interface AuthRequest {
+interface AuthRequest {
   readonly endpoint: RegistryEndpoint;
   readonly repository: string;
   readonly subject: Subject;

@@ -10,7 +10,7 @@ import { allowsPlainHttp, type Registries, type RegistryEndpoint, settingName } 
 
 const MAX_REDIRECTS = 5;
 
-export interface EndpointRequest {
+interface EndpointRequest {
   readonly endpoint: RegistryEndpoint;
   readonly repository: string;
   readonly subject: Subject;

@@ -15,7 +15,7 @@ import { pullFailure } from './pull-failure.ts';
 
 export type ContentLabels = Readonly<Record<string, string>>;
 
-export interface ContentWrite {
+interface ContentWrite {
   readonly descriptor: Descriptor;
   readonly labels?: ContentLabels;
   /** The bytes from `offset` on, where an earlier attempt ended. */
@@ -162,7 +162,7 @@ export function createContentStore(
  * The name under which a blob that is not complete is kept. containerd's own clients use the same, so that any of
  * them goes on where another ended.
  */
-export function ingestRef({ mediaType, digest }: Descriptor): string {
+function ingestRef({ mediaType, digest }: Descriptor): string {
   if (layerKind(mediaType).kind === 'layer') return `layer-${digest}`;
   if (isIndexType(mediaType)) return `index-${digest}`;
   if (isManifestType(mediaType)) return `manifest-${digest}`;

@@ -9,7 +9,7 @@ import {
 import { choosePlatform, formatPlatform, type Platform, platformDistance } from '../../images/platform.ts';
 
 /** An index on the way to an image, and which of its entries was taken. */
-export interface ChosenEntry {
+interface ChosenEntry {
   readonly index: Descriptor;
   readonly position: number;
   readonly entry: Descriptor;

@@ -24,7 +24,7 @@ export interface PullLease {
 }
 
 /** Every lease of a pull carries it; the value is the digest of the image. */
-export const PULL_LABEL = 'oakestra.io/pull';
+const PULL_LABEL = 'oakestra.io/pull';
 const EXPIRE_LABEL = 'containerd.io/gc.expire';
 /** For the case that nobody is left to end the lease. */
 const LIFETIME_MS = 24 * 3_600_000;

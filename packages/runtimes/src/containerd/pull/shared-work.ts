@@ -9,7 +9,7 @@ export interface SharedWork<Progress, Result> {
   close(): Promise<void>;
 }
 
-export interface JoinOptions<Progress, Result> {
+interface JoinOptions<Progress, Result> {
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly start: (signal: AbortSignal, onProgress: (progress: Progress) => void) => Promise<Result>;

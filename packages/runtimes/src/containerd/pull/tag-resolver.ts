@@ -6,13 +6,13 @@ import { createRegistryClient, isUnreachable, type RegistryClient } from '../../
 import type { Registries, RegistryCredentials } from '../../images/registry-settings.ts';
 import type { ImageRecords } from './image-records.ts';
 
-export interface ResolvedReference {
+interface ResolvedReference {
   readonly root: Descriptor;
   /** The registry could not be asked: this is what the tag meant when it was pulled last. */
   readonly isStale: boolean;
 }
 
-export interface ResolveRequest {
+interface ResolveRequest {
   readonly reference: ImageReference;
   readonly credentials: RegistryCredentials | undefined;
   readonly signal: AbortSignal;

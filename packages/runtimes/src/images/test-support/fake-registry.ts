@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { sha256Digest } from '../manifest.ts';
 
 /** A request as it arrived, for tests that look at what was sent. */
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: http.IncomingHttpHeaders;
 }
 
 /** Answers in place of the registry; true when it did. */
-export type Intercept = (request: http.IncomingMessage, response: http.ServerResponse) => boolean;
+type Intercept = (request: http.IncomingMessage, response: http.ServerResponse) => boolean;
 
 /** As much of a registry as the tests need, in this process, with room for every kind of fault. */
 export interface FakeRegistry {

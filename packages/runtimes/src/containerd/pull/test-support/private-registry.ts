@@ -32,7 +32,7 @@ export interface PrivateRegistry {
   dispose(): Promise<void>;
 }
 
-export type Pushable = Pick<TestImage, 'manifest' | 'manifestType'> & Partial<Pick<TestImage, 'blobs'>>;
+type Pushable = Pick<TestImage, 'manifest' | 'manifestType'> & Partial<Pick<TestImage, 'blobs'>>;
 
 export async function startPrivateRegistry(
   options: { readonly isTls?: boolean; readonly hasUsers?: boolean } = {},

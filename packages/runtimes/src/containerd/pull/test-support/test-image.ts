@@ -23,8 +23,8 @@ export interface TestLayer {
 }
 
 const OCI = 'application/vnd.oci.image';
-export const OCI_MANIFEST = `${OCI}.manifest.v1+json`;
-export const OCI_INDEX = `${OCI}.index.v1+json`;
+const OCI_MANIFEST = `${OCI}.manifest.v1+json`;
+const OCI_INDEX = `${OCI}.index.v1+json`;
 const DOCKER = 'application/vnd.docker';
 export const DOCKER_MANIFEST = `${DOCKER}.distribution.manifest.v2+json`;
 
