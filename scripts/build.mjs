@@ -29,10 +29,12 @@ export class BuildError extends Error {
  * @param {object} [options]
  * @param {boolean} [options.force]
  * @param {(text: string) => void} [options.log]
+ * @param {() => void} [options.onStart] called when there is something to do
  * @returns {Promise<boolean>} false when there was nothing to do
  */
-export async function build({ force = false, log = console.log } = {}) {
+export async function build({ force = false, log = console.log, onStart = () => {} } = {}) {
   if (!force && isFresh(DIRECTORY)) return false;
+  onStart();
   const startedMs = performance.now();
   mkdirSync(DIST, { recursive: true });
   const { version } = JSON.parse(readFileSync(join(DIRECTORY, 'package.json'), 'utf8'));

@@ -1,0 +1,88 @@
+// `oakestra up` as our child.
+import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { SetupError } from '../setup/index.mjs';
+import { runningPid } from '../setup/process-identity.mjs';
+import { openLog, watchLog } from './log-file.mjs';
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/**
+ * @typedef {object} Started what `up` tells when all tiers run
+ * @property {string} stateDirectory
+ * @property {number} rootApiPort
+ * @property {string} rootStateDirectory
+ */
+
+/**
+ * Starts the daemons and waits until all tiers have started.
+ *
+ * @param {import('./place.mjs').Places} place
+ * @param {{ flags: readonly string[], report: import('../setup/index.mjs').Report }} options
+ */
+export async function startDaemons(place, { flags, report }) {
+  const other = runningPid(place.pidFile);
+  if (other !== undefined) {
+    throw new SetupError(
+      `Oakestra runs already on ${place.stateDirectory} (process ${other}). To stop it: npm run oakestra -- down`,
+    );
+  }
+  const log = openLog(place.logFile);
+  /** @type {string[]} */
+  const errors = [];
+  const watch = watchLog(place.logFile, ({ level, component, message, fields }) => {
+    const text = `[${component}] ${message}${explain(fields)}`;
+    if (level === 'error') errors.push(text);
+    report.warn(text);
+  });
+  // In a session of its own: a Ctrl-C of the terminal reaches us alone, and we stop it in order.
+  const child = spawn(process.execPath, [place.program, 'up', '--log-format', 'json', ...flags], {
+    stdio: ['ignore', log, log, 'ipc'],
+    detached: true,
+    cwd: '/',
+  });
+  closeSync(log);
+  /** @type {Promise<number>} */
+  const ended = new Promise((resolve) => {
+    child.once('error', () => resolve(1));
+    child.once('exit', (code) => resolve(code ?? 1));
+  }).then((code) => {
+    watch.stop();
+    return code;
+  });
+
+  /** @type {Started | number | undefined} */
+  const outcome = await Promise.race([
+    new Promise((resolve) => {
+      child.on('message', (message) => {
+        if (message?.kind === 'started') resolve(message);
+      });
+    }),
+    ended,
+    new Promise((resolve) => {
+      setTimeout(resolve, START_TIMEOUT_MS).unref();
+    }),
+  ]);
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await ended;
+    clearTimeout(killer);
+  };
+  if (typeof outcome !== 'object') {
+    await stop();
+    const why =
+      outcome === undefined ? `did not start within ${START_TIMEOUT_MS / 1000} s` : 'ended while starting';
+    const reason = errors.length === 0 ? '' : `:\n  ${errors.join('\n  ')}`;
+    throw new SetupError(`The daemons ${why}${reason}\nTheir log: ${place.logFile}`);
+  }
+  return { ...outcome, pid: child.pid, ended, stop };
+}
+
+/** @param {Record<string, unknown>} fields */
+function explain({ error, reason }) {
+  if (typeof reason === 'string') return `: ${reason}`;
+  const message = /** @type {{ message?: string } | undefined} */ (error)?.message;
+  return message === undefined ? '' : `: ${message}`;
+}
