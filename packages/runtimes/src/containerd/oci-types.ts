@@ -8,7 +8,7 @@ export interface OciSpec {
   readonly linux: OciLinux;
 }
 
-export interface OciProcess {
+interface OciProcess {
   readonly user: OciUser;
   readonly args: readonly string[];
   readonly env: readonly string[];

@@ -81,7 +81,7 @@ export interface FakeMachine {
 }
 
 /** The machine's own doings; for the fake runtime. */
-export interface FakeInternals {
+interface FakeInternals {
   add(spec: InstanceSpec, image: Image): void;
   run(instance: FakeInstance): number;
   signal(instance: FakeInstance, signal: string): void;
