@@ -228,7 +228,7 @@ describe('redirects', () => {
     };
     const error = await failure(clientWith().resolve(requestFor()));
     expect(error.message).toContain('storage.example without TLS');
-    expect(error.message).toContain('registries."storage.example".plainHttp');
+    expect(error.message).toContain('registries.storage.example.plainHttp');
   });
 
   it('ends a circle', async () => {
@@ -312,7 +312,7 @@ describe('an unreachable registry', () => {
     const client = clientWith({ registries: { [registry.host]: { plainHttp: false } }, maxAttempts: 1 });
     const error = await failure(client.resolve(requestFor()));
     expect(error.code).toBe('registry-tls-failed');
-    expect(error.message).toContain(`registries."${registry.host}".plainHttp`);
+    expect(error.message).toContain(`registries.${registry.host}.plainHttp`);
   });
 
   it('is told apart from one that does not speak HTTP', async () => {

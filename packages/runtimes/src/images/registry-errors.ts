@@ -112,7 +112,7 @@ export function unauthorized(endpoint: RegistryEndpoint, subject: Subject, words
   const given = endpoint.credentials !== undefined;
   const advice = given
     ? 'The credentials that were given are wrong or do not permit it'
-    : `No credentials were given: if the image exists, give them with the service or in ${settingName(endpoint.host, 'credentials')}`;
+    : `No credentials were given: if the image exists, give them with the service or in ${settingName(endpoint.host, 'username')}`;
   return imageError(
     'registry-unauthorized',
     `Registry ${endpoint.host} refuses image ${subject.imageName}${words}. ${advice}`,
@@ -131,9 +131,9 @@ export function retryAfterMsOf(thrown: unknown): number | undefined {
 }
 
 function tlsReason(code: string, text: string, host: string): string | undefined {
-  const trust = settingName(host, 'caPem');
+  const trust = settingName(host, 'caFile');
   if (UNKNOWN_CA.has(code)) {
-    return `its certificate is signed by an unknown authority (${code}). Put the authority's certificate into ${trust}`;
+    return `its certificate is signed by an unknown authority (${code}). Name a file with the authority's certificate in ${trust}`;
   }
   if (code === 'CERT_HAS_EXPIRED')
     return 'its certificate has expired. Renew it, or set the clock of this host';

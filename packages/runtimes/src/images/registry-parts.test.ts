@@ -113,7 +113,7 @@ describe('connectionError', () => {
     ['ENOTFOUND', 'registry-unreachable', 'unknown to DNS'],
     ['ECONNREFUSED', 'registry-unreachable', 'connection refused'],
     ['ETIMEDOUT', 'registry-unreachable', 'timeout'],
-    ['SELF_SIGNED_CERT_IN_CHAIN', 'registry-tls-failed', 'registries."r.example".caPem'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'registry-tls-failed', 'registries.r.example.caFile'],
     ['CERT_HAS_EXPIRED', 'registry-tls-failed', 'expired'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'registry-tls-failed', 'another name'],
   ])('explains %s', (code, expected, words) => {

@@ -65,9 +65,12 @@ export function settingsOf(host: string, registries: Registries): RegistrySettin
   return Object.hasOwn(registries, host) ? (registries[host] ?? {}) : {};
 }
 
+/** What users write: the worker's setting `registries`, from which these settings are made. */
+type WrittenSetting = 'plainHttp' | 'caFile' | 'username';
+
 /** The path of a setting as error messages name it. */
-export function settingName(host: string, key: keyof RegistrySettings): string {
-  return `registries."${host}".${key}`;
+export function settingName(host: string, written: WrittenSetting): string {
+  return `registries.${host}.${written}`;
 }
 
 function endpoint(

@@ -393,7 +393,7 @@ describe('registries', () => {
       pullerWith({ [secure.host]: { plainHttp: false } }).prepareImage(request, { signal: signal() }),
     );
     expect(unknown.code).toBe('registry-tls-failed');
-    expect(unknown.message).toContain(`registries."${secure.host}".caPem`);
+    expect(unknown.message).toContain(`registries.${secure.host}.caFile`);
     const { caPem = '' } = secure;
     const image = await pullerWith({ [secure.host]: { caPem } }).prepareImage(request, { signal: signal() });
     expect(image.digest).toBe(app.digest);
