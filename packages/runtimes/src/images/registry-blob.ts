@@ -3,8 +3,8 @@ import { OakestraError } from '@oakestra/contracts';
 import { backoffDelayMs, type Clock, type Random, sleep } from '@oakestra/daemon';
 import type { HttpTransport } from './http-transport.ts';
 import { imageError } from './image-errors.ts';
-import type { BlobRequest } from './registry-client.ts';
 import { brokenDownload, isTemporary, retryAfterMsOf, type Subject } from './registry-errors.ts';
+import type { BlobRequest } from './registry-request.ts';
 import type { RegistryRequests } from './registry-requests.ts';
 import type { RegistryEndpoint } from './registry-settings.ts';
 

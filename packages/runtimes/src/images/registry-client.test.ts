@@ -4,7 +4,8 @@ import { seededRandom, systemClock } from '@oakestra/daemon';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Digest } from './manifest.ts';
 import { parseImageReference } from './reference.ts';
-import { createRegistryClient, type RegistryClientOptions, type RegistryRequest } from './registry-client.ts';
+import { createRegistryClient, type RegistryClientOptions } from './registry-client.ts';
+import type { RegistryRequest } from './registry-request.ts';
 import { type FakeRegistry, startFakeRegistry } from './test-support/fake-registry.ts';
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';

@@ -9,10 +9,10 @@ import { familiarImageReference, type ImageReference } from './reference.ts';
 import { createRegistryAuth } from './registry-auth.ts';
 import { readBlob } from './registry-blob.ts';
 import { brokenDownload, isTemporary, retryAfterMsOf, type Subject } from './registry-errors.ts';
+import type { BlobRequest, RegistryRequest } from './registry-request.ts';
 import { createRegistryRequests } from './registry-requests.ts';
 import {
   type Registries,
-  type RegistryCredentials,
   type RegistryEndpoint,
   registryEndpoints,
   settingsOf,
@@ -29,20 +29,6 @@ export interface RegistryClientOptions {
   readonly maxAttempts?: number;
   /** First bound of the delay between attempts, doubled with each. Default 250 ms. */
   readonly retryBaseMs?: number;
-}
-
-/** One image at its registry. */
-export interface RegistryRequest {
-  readonly reference: ImageReference;
-  readonly signal: AbortSignal;
-  /** For this image alone; wins over the credentials of the settings. */
-  readonly credentials?: RegistryCredentials | undefined;
-}
-
-export interface BlobRequest extends RegistryRequest {
-  readonly descriptor: Descriptor;
-  /** Where to begin; default 0. */
-  readonly offset?: number;
 }
 
 /**

@@ -1,28 +1,26 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { promisify } from 'node:util';
 import type { ChildProgram } from '../pull-child.ts';
+
+const run = promisify(execFile);
 
 /** The child's program, bundled to CommonJS as the product is. */
 export async function buildChildProgram(): Promise<ChildProgram & { dispose(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'oakestra-pull-program-'));
   const outfile = join(directory, 'program.cjs');
   const main = fileURLToPath(new URL('../image-pull-main.ts', import.meta.url));
-  await build({
-    stdin: {
-      contents: `import { runImagePullProgram } from ${JSON.stringify(main)};
-        runImagePullProgram().then((code) => process.exit(code));`,
-      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    outfile,
-    logLevel: 'error',
-  });
+  const entry = join(directory, 'entry.ts');
+  await writeFile(
+    entry,
+    `import { runImagePullProgram } from ${JSON.stringify(main)};
+    runImagePullProgram().then((code) => process.exit(code));`,
+  );
+  const format = ['--bundle', '--platform=node', '--format=cjs', '--target=node20', '--log-level=error'];
+  await run('npx', ['--no-install', 'esbuild', entry, ...format, `--outfile=${outfile}`]);
   return {
     command: process.execPath,
     args: [outfile],
