@@ -1,5 +1,12 @@
 // Who may import whom. The reasons are in docs/architecture.md, "Who may import whom".
-const room = (name) => `^(packages|apps)/${name}/|^${name}/`;
+
+/** Tests, the suites that ports ship, and what only these use. */
+const TESTING = [
+  '\\.test\\.ts$',
+  '(^|/|\\.)conformance(\\.ts$|/)',
+  '/(test-support|testing)/',
+  '/test-[^/]+\\.ts$',
+];
 /** A rule that lets `from` import only the named rooms of ours (and itself). */
 const only = (from, allowed) => ({
   name: `${from}-imports-only-${allowed.join('-') || 'nothing'}`,
@@ -12,22 +19,31 @@ const only = (from, allowed) => ({
 });
 const P = (n) => `packages/${n}`;
 const A = (n) => `apps/${n}`;
-void room;
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'declared-dependencies',
       severity: 'error',
-      from: {},
+      from: { pathNot: TESTING },
       to: { dependencyTypes: ['npm-no-pkg', 'unknown'] },
+    },
+    {
+      name: 'declared-dependencies-of-tests',
+      comment: 'The tools of the tests are declared once, at the top; everything else where it is used.',
+      severity: 'error',
+      from: { path: TESTING },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'unknown'],
+        pathNot: '^node_modules/(vitest|fast-check|esbuild)/',
+      },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only(P('contracts'), []),
     only(P('daemon'), []),
     only(P('scheduling'), [P('contracts')]),
     only(P('netplan'), [P('contracts')]),
-  only(P('ownership'), [P('contracts')]),
+    only(P('ownership'), [P('contracts')]),
     only(P('store'), [P('contracts'), P('daemon')]),
     only(P('pki'), [P('contracts'), P('daemon')]),
     only(P('host'), [P('contracts'), P('daemon')]),

@@ -4,7 +4,7 @@
  * @param {string} path of a source file
  * @returns {string | undefined} the name of its package
  */
-export function packageOf(path) {
+function packageOf(path) {
   const after = path.split('node_modules/').at(-1);
   if (after === undefined || after === path) return undefined;
   const [scope = '', name = ''] = after.split('/');

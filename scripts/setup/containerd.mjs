@@ -12,7 +12,7 @@ import { consoleReport, SetupError } from './report.mjs';
 /** @typedef {import('./containerd-instance.mjs').ContainerdPlace} ContainerdPlace */
 
 /** Where the containerd of the system listens. */
-export const SYSTEM_CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
+const SYSTEM_CONTAINERD_ADDRESS = '/run/containerd/containerd.sock';
 
 /** Where ours lives when the system has none. @type {ContainerdPlace} */
 export const PRIVATE_CONTAINERD = {

@@ -16,11 +16,9 @@ export interface NeededPackage {
 export class SetupError extends Error {}
 export const RUN_PACKAGES: readonly NeededPackage[];
 export const TEST_PACKAGES: readonly NeededPackage[];
-export const SYSTEM_CONTAINERD_ADDRESS: string;
 export const PRIVATE_CONTAINERD: ContainerdPlace;
 export function consoleReport(): Report;
 export function checkNodeVersion(minimum: string, current?: string): void;
-export function findProgram(program: string, path?: string): string | undefined;
 export function missingPackages(packages: readonly NeededPackage[], path?: string): NeededPackage[];
 export function ensureDebianPackages(
   packages: readonly NeededPackage[],

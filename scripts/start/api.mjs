@@ -4,7 +4,7 @@ import { request } from 'node:http';
 const TIMEOUT_MS = 15_000;
 
 /** The API said no; the message is its own. */
-export class ApiError extends Error {
+class ApiError extends Error {
   name = 'ApiError';
   /**
    * @param {number} status

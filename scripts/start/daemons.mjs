@@ -7,6 +7,7 @@ import { openLog, watchLog } from './log-file.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
+const SHOWN_LEVELS = ['warn', 'error'];
 
 /**
  * @typedef {object} Started what `up` tells when all tiers run
@@ -31,7 +32,11 @@ export async function startDaemons(place, { flags, report }) {
   const log = openLog(place.logFile);
   /** @type {string[]} */
   const errors = [];
+  let isStopping = false;
   const watch = watchLog(place.logFile, ({ level, component, message, fields }) => {
+    // While stopping, the tiers complain about each other's absence.
+    if (component === 'up' && message === 'stopping') isStopping = true;
+    if (isStopping || !SHOWN_LEVELS.includes(level)) return;
     const text = `[${component}] ${message}${explain(fields)}`;
     if (level === 'error') errors.push(text);
     report.warn(text);
@@ -65,6 +70,7 @@ export async function startDaemons(place, { flags, report }) {
     }),
   ]);
   const stop = async () => {
+    isStopping = true;
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
     const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await ended;

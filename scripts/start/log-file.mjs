@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 
 const KEPT_BYTES = 20 * 1024 * 1024;
 const LOOK_EVERY_MS = 200;
-const SHOWN_LEVELS = ['warn', 'error'];
 
 /**
  * Opens it for a child to append to.
@@ -16,7 +15,7 @@ export function openLog(path) {
 }
 
 /**
- * Calls `onLine` for each warning and error that is written from now on, and keeps the file from growing for ever.
+ * Calls `onLine` for each line that is written from now on, and keeps the file from growing for ever.
  * @param {string} path
  * @param {(line: { level: string, component: string, message: string, fields: Record<string, unknown> }) => void} onLine
  */
@@ -33,7 +32,7 @@ export function watchLog(path, onLine) {
     rest = lines.pop() ?? '';
     for (const line of lines) {
       const parsed = parseLine(line);
-      if (parsed !== undefined && SHOWN_LEVELS.includes(parsed.level)) onLine(parsed);
+      if (parsed !== undefined) onLine(parsed);
     }
     if (size > KEPT_BYTES) {
       copyFileSync(path, `${path}.1`);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { SetupError } from '../setup/index.mjs';
 
 export const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-export const DEFAULT_STATE_DIRECTORY = '/var/lib/oakestra';
+const DEFAULT_STATE_DIRECTORY = '/var/lib/oakestra';
 const DEFAULT_LOG_DIRECTORY = '/var/log/oakestra';
 
 /** @param {NodeJS.ProcessEnv} [env] */
