@@ -1,0 +1,1 @@
+export { measureDeploy } from './deploy.ts';

@@ -1,0 +1,1 @@
+export { measureFootprint } from './footprint.ts';

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { parseOptions } from './options.ts';
+
+describe('the options of a benchmark', () => {
+  it('have defaults', () => {
+    expect(parseOptions(['deploy'])).toEqual({
+      benchmark: 'deploy',
+      isJson: false,
+      runs: 50,
+      burst: 100,
+      settleSeconds: 60,
+      windowSeconds: 60,
+    });
+  });
+
+  it('are taken in any order', () => {
+    const options = parseOptions(['--json', '--window-seconds', '5', 'footprint']);
+    expect(options).toMatchObject({ benchmark: 'footprint', isJson: true, windowSeconds: 5 });
+  });
+
+  it.each([[[]], [['deploy', 'footprint']], [['deploy', '--runs']], [['deploy', '--runs', '0']], [['--help']]])(
+    'explains itself for %j',
+    (argv) => {
+      expect(() => parseOptions(argv)).toThrow('Usage: npm run bench');
+    },
+  );
+});
