@@ -1,5 +1,6 @@
 export { formatByteSize, parseByteSize } from './byte-size.ts';
 export type { CancelTimer, Clock } from './clock.ts';
+export { type ComposedPartOptions, composedPart, type Teardown } from './composed-part.ts';
 export { DeadlineError, type DeadlineOptions, sleep, withDeadline } from './deadline.ts';
 export { type AppendFile, type Disk, DiskError, type DiskErrorCode } from './disk/disk.ts';
 export {
@@ -27,10 +28,12 @@ export type { LogFields, Logger, LogLevel } from './logger.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { LockHeldError, lockStateDirectory, type StateLock } from './pid-lock.ts';
 export { newId, type Random, randomHex } from './random.ts';
+export { createRebuildable, type Rebuildable, type RebuildableOptions } from './rebuildable.ts';
 export { isSecretName, redactText } from './redaction.ts';
 export { type BackoffSpan, backoffDelayMs, type RetryOptions, retry } from './retry.ts';
 export { type ProcessPort, type RunOptions, runUntilSignal } from './run-until-signal.ts';
 export { seededRandom } from './seeded-random.ts';
+export { createSerially, type Serially } from './serially.ts';
 export {
   type DefaultContext,
   defineSettings,

@@ -1,5 +1,5 @@
 import { messageOf, OakestraError, type ServiceDocument } from '@oakestra/contracts';
-import { type Clock, type Logger, newId, type Random } from '@oakestra/daemon';
+import { type Clock, createSerially, type Logger, newId, type Random } from '@oakestra/daemon';
 import type { Statement, Store } from '@oakestra/store';
 import type { Deployments } from '../deployments/index.ts';
 import type { Identity } from '../identity/index.ts';
@@ -8,7 +8,6 @@ import { type ApplicationRecord, createApplicationTable, uniqueNameOf } from './
 import type { Applications, ApplicationView, SubmittedService } from './applications.ts';
 import { conflictError, serviceConflicts } from './conflicts.ts';
 import type { ApplicationState, ApplicationsSchema } from './schema.ts';
-import { createSerially } from './serial.ts';
 import { createServiceBatch } from './service-batch.ts';
 import {
   checkedSla,

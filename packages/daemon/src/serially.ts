@@ -1,4 +1,4 @@
-/** Runs work with the same key one after the other, work with different keys side by side. */
+/** Runs work with the same key one after the other, in the order of the calls; different keys side by side. */
 export type Serially = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
 export function createSerially(): Serially {
