@@ -69,7 +69,8 @@ function formatTable({ title, rows }: Table): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+      // A row of one cell is a remark, not a column.
+      if (row.length > 1) widths[column] = Math.max(widths[column] ?? 0, cell.length);
     }
   }
   const lines = rows.map((row) => {
