@@ -12,6 +12,7 @@ import { WALL_START_MS } from './worker-node.ts';
 interface Store {
   readonly incarnation: string;
   readonly counter: number;
+  readonly floor: number;
   readonly boots: number;
   readonly records: ReadonlyMap<InstanceKey, InstanceRecord>;
   readonly members: readonly string[];
@@ -68,6 +69,7 @@ function emptyStore(random: SeededRandom, services: readonly ServiceRecord[]): S
   return {
     incarnation: `s${random.below(2 ** 30)}`,
     counter: 0,
+    floor: 0,
     boots: 0,
     records: new Map(),
     members: [],
@@ -87,6 +89,7 @@ function withEffects(before: Store, effects: Effects): Store {
     records,
     counter: effects.counter?.counter ?? before.counter,
     incarnation: effects.counter?.incarnation ?? before.incarnation,
+    floor: effects.counter?.floor ?? before.floor,
   };
 }
 

@@ -8,23 +8,27 @@ import type {
   MemberFacts,
   Page,
   RemoveCommand,
-  ServiceDocument,
 } from '@oakestra/contracts';
-import { believe, meetStranger } from './believe.ts';
+import { createAgenda } from './agenda.ts';
 import {
   type ArbiterContext,
   type ArbiterTiming,
-  comparePlacements,
   DEFAULT_TIMING,
   type Schedule,
   type Tier,
 } from './context.ts';
 import { createEffectCollector, type Effects } from './effects.ts';
-import { createMember, isAuthoritative, type Member } from './members.ts';
+import { createEpochIssuer } from './epochs.ts';
+import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
+import { createMembership, type Member } from './members.ts';
 import { createOrderBook } from './orders.ts';
+import { createPresence, type DownReason } from './presence.ts';
 import { reconcile } from './reconcile.ts';
-import { type Durability, type InstanceRecord, placementOf } from './record.ts';
+import type { InstanceRecord } from './record.ts';
+import { adopt, observe, receive } from './reports.ts';
+import { createRetries } from './retries.ts';
 import { createSuspicionGuard, DEFAULT_SUSPICION, type SuspicionSettings } from './suspicion.ts';
+import { createRecordTable } from './table.ts';
 
 export interface ArbiterOptions {
   readonly tier: Tier;
@@ -45,23 +49,13 @@ export interface StoredState {
   readonly incarnation: string;
   /** 0: a new store. */
   readonly counter: number;
+  /** See `EpochState`. */
+  readonly floor?: number;
   readonly records: readonly InstanceRecord[];
   /** Members known from earlier; they are waited for after a start. */
   readonly members: readonly string[];
   /** The store itself noticed that it is a copy of an earlier state: learn from below before acting. */
   readonly wasRestored?: boolean;
-}
-
-export type DownReason =
-  | { readonly kind: 'reset' }
-  | { readonly kind: 'silent' }
-  | { readonly kind: 'restarting'; readonly graceMs: number };
-
-/** Something that the arbiter of a tier is told to want. */
-export interface Intent {
-  readonly key: InstanceKey;
-  readonly document: ServiceDocument;
-  readonly ownerUserId: string;
 }
 
 /**
@@ -105,61 +99,34 @@ export interface Arbiter {
 }
 
 export function createArbiter(options: ArbiterOptions): Arbiter {
-  const { tier, nowMs, wallMs, stored } = options;
+  const { tier, nowMs, stored } = options;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
-  const records = new Map<InstanceKey, InstanceRecord>();
-  const members = new Map<string, Member>();
-  const wakes = new Map<InstanceKey, number>();
-  const unplaced = new Set<InstanceKey>();
-  const backoffs = new Map<InstanceKey, { attempts: number; notBeforeMs: number }>();
-  const orders = createOrderBook(timing.resendFirstMs, timing.resendCapMs);
-  const guard = createSuspicionGuard(options.suspicion ?? DEFAULT_SUSPICION);
   const effects = createEffectCollector();
-  let counter = stored.counter;
-  let incarnation = stored.incarnation;
-  let learningUntilMs = 0;
+  const guard = createSuspicionGuard(options.suspicion ?? DEFAULT_SUSPICION);
+  const membership = createMembership();
+  const memberOf = (id: string): Member => membership.ensure(id, nowMs() + timing.startGraceMs, nowMs());
+  const table = createRecordTable(memberOf);
+  const orders = createOrderBook(timing.resendFirstMs, timing.resendCapMs);
+  const wakes = createAgenda<InstanceKey>();
+  const retries = createRetries(timing, nowMs);
+  /** When what waits for room is tried again; undefined: nothing gives hope. */
+  let retryAtMs: number | undefined;
 
-  const ensureMember = (id: string): Member => {
-    let member = members.get(id);
-    if (member === undefined) {
-      member = createMember(id, nowMs() + timing.startGraceMs, nowMs());
-      members.set(id, member);
-    }
-    return member;
+  const epochs = createEpochIssuer({
+    ...options,
+    timing,
+    effects,
+    records: () => table.values(),
+    onRestored: doubtAll,
+  });
+
+  const mayHaveRoom = (): void => {
+    retryAtMs ??= retries.mayHaveRoom();
   };
 
-  const memoryOf = (record: InstanceRecord): number => {
-    const memory = record.document.memory;
-    return typeof memory === 'number' && memory > 0 ? memory : 0;
-  };
-
-  const index = (record: InstanceRecord, sign: 1 | -1): void => {
-    for (const placement of record.placements) {
-      const member = ensureMember(placement.member);
-      member.reservedMemoryMib += sign * memoryOf(record);
-      if (sign === 1) member.keys.add(record.key);
-      else member.keys.delete(record.key);
-    }
-    if (sign === 1 && record.wanted === 'running' && placementOf(record, 'owner') === undefined) {
-      unplaced.add(record.key);
-    } else unplaced.delete(record.key);
-  };
-
-  const advanceCounter = (atLeast: number): number => {
-    counter = Math.max(counter + 1, atLeast);
-    effects.counterChanged(counter, incarnation);
-    return counter;
-  };
-
-  /** The first number of a new life is above all of an earlier one that was lost, if clocks are roughly right. */
-  const firstNumber = (): number => Math.floor(wallMs() / 1000);
-
-  const retryUnplaced = (): void => {
-    for (const key of unplaced) {
-      const backoff = backoffs.get(key);
-      if (backoff !== undefined) backoff.notBeforeMs = 0;
-      wakes.set(key, nowMs());
-    }
+  const decide = (key: InstanceKey): void => {
+    const record = table.get(key);
+    if (record !== undefined) reconcile(context, record);
   };
 
   const context: ArbiterContext = {
@@ -167,376 +134,129 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     timing,
     guard,
     effects,
+    epochs,
+    membership,
     schedule: options.schedule,
     nowMs,
-    wallMs,
-    member: (id) => members.get(id),
-    upMembers: () => [...members.values()].filter((member) => member.isUp),
-    isLearning: () => nowMs() < learningUntilMs,
-    learningUntilMs: () => learningUntilMs,
-    nextEpoch(record) {
-      const number = advanceCounter(counter === 0 ? firstNumber() : 0);
-      return tier === 'root' ? { root: number, cluster: 0 } : { root: record.authority, cluster: number };
-    },
-    save(record, durability: Durability) {
-      const before = records.get(record.key);
-      if (before !== undefined) index(before, -1);
-      index(record, 1);
-      records.set(record.key, record);
+    wallMs: options.wallMs,
+    member: membership.get,
+    record: table.get,
+    save(record, durability) {
+      const before = table.get(record.key);
+      table.put(record);
       effects.write(record, durability);
       effects.notice({ kind: 'changed', key: record.key });
-      if (before !== undefined && before.placements.length > record.placements.length) retryUnplaced();
+      if (before !== undefined && before.placements.length > record.placements.length) mayHaveRoom();
     },
     erase(record) {
-      index(record, -1);
-      unplaced.delete(record.key);
-      records.delete(record.key);
+      table.delete(record);
       wakes.delete(record.key);
-      backoffs.delete(record.key);
+      retries.forget(record.key);
       effects.erase(record.key);
-      retryUnplaced();
+      if (record.placements.length > 0) mayHaveRoom();
     },
     order(member, message) {
       if (orders.note(member, message, nowMs())) effects.send(member, message);
     },
-    wake(key, atMs) {
-      const present = wakes.get(key);
-      if (present === undefined || atMs < present) wakes.set(key, atMs);
-    },
-    scheduleBackoff(key) {
-      const state = backoffs.get(key) ?? { attempts: 0, notBeforeMs: 0 };
-      return {
-        mayTry: nowMs() >= state.notBeforeMs,
-        failed() {
-          const delayMs = Math.min(
-            timing.scheduleRetryCapMs,
-            timing.scheduleRetryFirstMs * 2 ** state.attempts,
-          );
-          backoffs.set(key, { attempts: state.attempts + 1, notBeforeMs: nowMs() + delayMs });
-          return nowMs() + delayMs;
-        },
-        reset() {
-          backoffs.delete(key);
-        },
-      };
-    },
+    settle: orders.settle,
+    wake: wakes.advance,
+    decide,
+    backoff: retries.backoff,
   };
 
-  const decide = (key: InstanceKey): void => {
-    const record = records.get(key);
-    if (record !== undefined) reconcile(context, record);
-  };
+  const presence = createPresence({ ...context, memberOf, orders });
 
-  const storeWasRestored = (seen: number): void => {
-    effects.notice({ kind: 'store-restored', seen, own: counter });
-    incarnation = options.mintIncarnation();
-    advanceCounter(Math.max(seen + 1, firstNumber()));
-    learningUntilMs = nowMs() + timing.learnMs;
-    for (const key of records.keys()) context.wake(key, learningUntilMs);
-  };
-
-  const learnFrom = (epoch: Epoch): void => {
-    const seen = tier === 'root' ? epoch.root : epoch.cluster;
-    if (seen > counter) storeWasRestored(seen);
-  };
-
-  const observe = (member: Member, key: InstanceKey): void => {
-    const report = member.mirror.get(key);
-    const record = records.get(key);
-    if (report === undefined) {
-      orders.settle(member.id, key);
-      if (record !== undefined) decide(key);
-      return;
+  function doubtAll(): void {
+    for (const record of [...table.values()]) {
+      if (record.wanted === 'running') context.save({ ...record, isUnconfirmed: true }, 'full');
+      wakes.advance(record.key, nowMs());
     }
-    learnFrom(report.epoch);
-    if (record === undefined) {
-      if (report.phase === 'removed') context.order(member.id, { type: 'forget', key, epoch: report.epoch });
-      else if (isAuthoritative(member)) context.order(member.id, { type: 'describe', key });
-      return;
-    }
-    const placement = record.placements.find((other) => other.member === member.id);
-    if (placement === undefined) meetStranger(context, record, member.id, report);
-    else {
-      const order = comparePlacements(tier, report.epoch, placement.epoch);
-      if (order >= 0 && report.phase !== 'removed') orders.settle(member.id, key);
-      believe(context, record, placement, report);
-    }
+  }
+
+  const retryUnplaced = (): void => {
+    if (retryAtMs === undefined || nowMs() < retryAtMs) return;
+    retryAtMs = undefined;
+    retries.started();
+    for (const key of [...table.unplaced()]) decide(key);
+  };
+
+  const repeat = (memberId: string, key: InstanceKey): void => {
     decide(key);
+    const member = membership.get(memberId);
+    const isStranger = member?.isUp === true && !member.keys.has(key);
+    if (isStranger && member.mirror.get(key) !== undefined) observe(context, member, key);
   };
 
-  const newRecord = (intent: Intent, authority: number): InstanceRecord => ({
-    key: intent.key,
-    document: intent.document,
-    ownerUserId: intent.ownerUserId,
-    authority,
-    wanted: 'running',
-    tombstone: null,
-    isTombstoneLearned: false,
-    placements: [],
-    phase: 'pending',
-    status: tier === 'root' ? 'REQUESTED' : 'CLUSTER_SCHEDULED',
-    detail: 'Waiting for scheduling decision',
-    failures: 0,
-    lastHolder: null,
-    workerId: null,
-    workerAddress: null,
-    sinceMs: wallMs(),
-  });
-
-  const raiseAuthority = (record: InstanceRecord, command: DeployCommand): void => {
-    const isRevived = record.wanted === 'removed';
-    if (
-      isRevived ? command.epoch.root < (record.tombstone?.root ?? 0) : command.epoch.root <= record.authority
-    ) {
-      // Repeated or late: the present row is the answer.
-      effects.notice({ kind: 'changed', key: record.key });
-      return;
-    }
-    context.save(
-      {
-        ...record,
-        document: command.document,
-        authority: command.epoch.root,
-        wanted: 'running',
-        tombstone: null,
-        isTombstoneLearned: false,
-        ...(isRevived
-          ? {
-              placements: record.placements.map((other) => ({ ...other, role: 'retired' as const })),
-              phase: 'pending' as const,
-              status: 'CLUSTER_SCHEDULED' as const,
-              detail: 'Waiting for scheduling decision',
-            }
-          : {}),
-      },
-      'full',
-    );
-    decide(record.key);
-  };
-
-  for (const id of stored.members) ensureMember(id);
+  for (const id of stored.members) memberOf(id);
   for (const record of stored.records) {
-    records.set(record.key, record);
-    index(record, 1);
+    table.put(record);
     wakes.set(record.key, nowMs());
   }
-  if (stored.wasRestored === true) storeWasRestored(counter);
+  if (stored.wasRestored === true) epochs.storeWasRestored(stored.counter);
+  else if (stored.records.some((record) => record.isUnconfirmed === true)) epochs.learnOn();
 
   return {
     get incarnation() {
-      return incarnation;
+      return epochs.state().incarnation;
     },
     get counter() {
-      return counter;
+      return epochs.state().counter;
     },
 
-    want(intent) {
-      if (records.has(intent.key)) return;
-      context.save(newRecord(intent, 0), 'full');
-      decide(intent.key);
-    },
+    want: (intent) => want(context, intent),
+    unwant: (key) => unwant(context, key),
+    deploy: (command) => deploy(context, command),
+    remove: (command) => remove(context, command),
+    forget: (key, epoch) => forget(context, key, epoch),
 
-    unwant(key) {
-      const record = records.get(key);
-      if (record === undefined || (record.wanted === 'removed' && !record.isTombstoneLearned)) return false;
-      const tombstone = context.nextEpoch(record);
-      context.save(
-        { ...record, wanted: 'removed', tombstone, isTombstoneLearned: false, authority: tombstone.root },
-        'full',
-      );
-      decide(key);
-      return true;
-    },
-
-    deploy(command) {
-      const record = records.get(command.key);
-      if (record !== undefined) {
-        raiseAuthority(record, command);
-        return;
-      }
-      const holder = command.lastHolder;
-      const base = newRecord(command, command.epoch.root);
-      if (holder !== undefined) {
-        ensureMember(holder.member);
-        learnFrom(holder.epoch);
-      }
-      context.save(
-        holder === undefined
-          ? base
-          : {
-              ...base,
-              lastHolder: { ...holder, via: holder.member },
-              placements: [{ member: holder.member, epoch: holder.epoch, role: 'owner' }],
-            },
-        'full',
-      );
-      decide(command.key);
-    },
-
-    remove(command) {
-      const record = records.get(command.key);
-      if (record === undefined) {
-        // Nothing here: confirm, and remember it until the tier above says `forget`.
-        context.save(
-          {
-            ...newRecord({ key: command.key, document: EMPTY_DOCUMENT, ownerUserId: '' }, command.epoch.root),
-            wanted: 'removed',
-            tombstone: command.epoch,
-            phase: 'removed',
-            status: 'UNDEPLOYED',
-            detail: '',
-          },
-          'full',
-        );
-        return;
-      }
-      const isNewer =
-        record.wanted === 'removed'
-          ? command.epoch.root > (record.tombstone?.root ?? 0)
-          : command.epoch.root > record.authority;
-      if (isNewer) {
-        context.save(
-          {
-            ...record,
-            wanted: 'removed',
-            tombstone: command.epoch,
-            isTombstoneLearned: false,
-            authority: command.epoch.root,
-          },
-          'full',
-        );
-      } else effects.notice({ kind: 'changed', key: record.key });
-      decide(command.key);
-    },
-
-    forget(key, epoch) {
-      const record = records.get(key);
-      if (record === undefined || record.phase !== 'removed' || record.placements.length > 0) return;
-      if ((record.tombstone?.root ?? 0) > epoch.root) return;
-      context.erase(record);
-      effects.notice({ kind: 'changed', key });
-    },
-
-    memberUp(id, greeting) {
-      const member = ensureMember(id);
-      const wasDown = !member.isUp;
-      member.isUp = true;
-      member.lastHeardMs = nowMs();
-      member.mirror.beginSession({ incarnation: greeting.incarnation, boot: greeting.boot });
-      orders.forgetMember(id);
-      if (wasDown) guard.memberReturned();
-      learnFrom(greeting.highestEpoch);
-    },
-
-    memberDown(id, reason) {
-      const member = members.get(id);
-      if (member === undefined || !member.isUp) return;
-      member.isUp = false;
-      orders.forgetMember(id);
-      const graceMs =
-        reason.kind === 'restarting'
-          ? reason.graceMs
-          : reason.kind === 'reset'
-            ? timing.resetGraceMs
-            : timing.silenceGraceMs;
-      member.actAfterMs = nowMs() + graceMs;
-      if (reason.kind !== 'restarting' && guard.memberLost(nowMs(), members.size)) {
-        effects.notice({ kind: 'loss-doubted', heldForMs: guard.heldUntilMs() - nowMs() });
-      }
-      for (const key of member.keys) decide(key);
-    },
-
-    memberHeard(id) {
-      const member = members.get(id);
-      if (member !== undefined) member.lastHeardMs = nowMs();
-    },
-
+    memberUp: presence.up,
+    memberDown: presence.down,
+    memberHeard: presence.heard,
     memberFacts(id, facts) {
-      const member = ensureMember(id);
+      const member = memberOf(id);
       const isFirst = member.facts === undefined;
       member.facts = facts;
-      if (isFirst) retryUnplaced();
+      membership.reconsider(member);
+      if (isFirst) mayHaveRoom();
     },
-
     receive(id, message) {
-      const member = ensureMember(id);
+      const member = memberOf(id);
       member.lastHeardMs = nowMs();
-      const received = member.mirror.receive(message);
-      for (const request of received.requests) effects.send(id, request);
-      if (received.becameSynced) {
-        const keys = new Set(member.keys);
-        for (const [key] of member.mirror.entries()) keys.add(key);
-        for (const key of keys) observe(member, key);
-        retryUnplaced();
-      } else for (const key of received.changed) observe(member, key);
+      if (receive(context, member, message)) mayHaveRoom();
     },
-
     adopt(id, described) {
-      const member = members.get(id);
-      if (records.has(described.key) || !isAuthoritative(member)) return;
-      const report = member.mirror.get(described.key);
-      if (report === undefined || report.phase === 'removed') return;
-      learnFrom(described.epoch);
-      context.save(
-        {
-          ...newRecord(described, described.epoch.root),
-          placements: [{ member: id, epoch: report.epoch, role: 'owner' }],
-        },
-        'full',
-      );
-      orders.settle(id, described.key);
-      effects.notice({ kind: 'adopted', key: described.key, member: id });
-      observe(member, described.key);
+      const member = membership.get(id);
+      if (member !== undefined) adopt(context, member, described);
     },
-
-    selfLate(lateMs) {
-      for (const member of members.values()) {
-        if (!member.isUp)
-          member.actAfterMs = Math.max(member.actAfterMs + lateMs, nowMs() + timing.resetGraceMs);
-      }
-    },
+    selfLate: presence.selfLate,
 
     tick() {
       const now = nowMs();
-      const due = new Set<string>();
-      for (const [key, atMs] of wakes) if (atMs <= now) due.add(key);
-      for (const key of orders.due(now)) due.add(key);
-      for (const key of due) {
-        wakes.delete(key);
-        decide(key);
-        for (const member of members.values()) {
-          if (!member.isUp || member.mirror.get(key) === undefined) continue;
-          if (!records.has(key) || !member.keys.has(key)) observe(member, key);
-        }
-      }
-      orders.dropStale(now);
+      epochs.tick();
+      presence.tick();
+      for (const key of wakes.takeDue(now)) decide(key);
+      orders.repeatDue(now, ({ member, key }) => repeat(member, key));
+      retryUnplaced();
     },
-
-    nextDeadlineMs() {
-      let next = orders.nextDueMs();
-      for (const atMs of wakes.values()) if (next === undefined || atMs < next) next = atMs;
-      return next;
-    },
-
+    nextDeadlineMs: () =>
+      earliest([
+        wakes.nextMs(),
+        orders.nextDueMs(),
+        epochs.nextDeadlineMs(),
+        presence.nextDeadlineMs(),
+        retryAtMs,
+      ]),
     takeEffects: () => effects.take(),
-    record: (key) => records.get(key),
-    records: () => records.values(),
-    memberState: (id) => members.get(id),
-    members: () => members.values(),
-    isLearning: () => context.isLearning(),
+    record: table.get,
+    records: table.values,
+    memberState: membership.get,
+    members: membership.values,
+    isLearning: epochs.isLearning,
   };
 }
 
-/** Stands for the service of a tombstone whose service we never knew. */
-const EMPTY_DOCUMENT: ServiceDocument = {
-  microserviceID: '',
-  applicationID: '',
-  job_name: '',
-  app_name: '',
-  app_ns: '',
-  service_name: '',
-  service_ns: '',
-  virtualization: 'docker',
-  image: '',
-  code: '',
-};
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  let first: number | undefined;
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
+  return first;
+}

@@ -1,7 +1,6 @@
 import type { InstanceReport } from '@oakestra/contracts';
-import { type ArbiterContext, comparePlacements, withPlacements } from './context.ts';
-import { withAuthority } from './reconcile.ts';
-import { type InstanceRecord, type Placement, placementOf } from './record.ts';
+import { type ArbiterContext, comparePlacements } from './context.ts';
+import { type InstanceRecord, type Placement, placementOf, withAuthority, withPlacements } from './record.ts';
 
 /** Takes over what the holder of a placement says of it. An older epoch is not believed, only answered. */
 export function believe(
@@ -9,16 +8,16 @@ export function believe(
   record: InstanceRecord,
   placement: Placement,
   report: InstanceReport,
-): InstanceRecord {
-  if (placement.role === 'retired' || report.phase === 'removed') return record;
+): void {
+  if (placement.role === 'retired' || report.phase === 'removed') return;
+  if (isOutdated(context, record, placement, report)) return;
   const order = comparePlacements(context.tier, report.epoch, placement.epoch);
-  if (order < 0) return record;
   let next = record;
   if (order > 0) {
     // Only a store that was restored can know less than a holder.
     next = withPlacements(
       withAuthority(
-        context,
+        context.tier,
         { ...next, authority: Math.max(next.authority, report.epoch.root) },
         report.epoch,
       ),
@@ -27,7 +26,24 @@ export function believe(
   }
   if (placement.role === 'owner') next = observed(context, next, placement.member, report);
   if (next !== record) context.save(next, order > 0 ? 'full' : 'normal');
-  return next;
+}
+
+/** Does the reporter know less than we do: an older epoch, or an older holder than it told us of before? */
+export function isOutdated(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  placement: Placement,
+  report: InstanceReport,
+): boolean {
+  if (comparePlacements(context.tier, report.epoch, placement.epoch) < 0) return true;
+  const { lastHolder } = record;
+  return (
+    context.tier === 'root' &&
+    lastHolder?.via === placement.member &&
+    lastHolder.epoch.root === report.epoch.root &&
+    report.epoch.cluster > 0 &&
+    report.epoch.cluster < lastHolder.epoch.cluster
+  );
 }
 
 function observed(
@@ -38,26 +54,28 @@ function observed(
 ): InstanceRecord {
   const workerId = context.tier === 'root' ? (report.workerId ?? null) : memberId;
   const workerAddress = report.workerAddress ?? record.workerAddress;
+  const holder = record.lastHolder;
   const isSame =
+    record.isUnconfirmed !== true &&
     record.phase === report.phase &&
     record.status === report.status &&
     record.detail === report.detail &&
     record.failures === (report.failures ?? 0) &&
     record.workerId === workerId &&
     record.workerAddress === workerAddress &&
-    record.lastHolder?.epoch.cluster === report.epoch.cluster &&
-    record.lastHolder.epoch.root === report.epoch.root;
+    holder?.epoch.cluster === report.epoch.cluster &&
+    holder.epoch.root === report.epoch.root;
   if (isSame) return record;
   return {
     ...record,
+    isUnconfirmed: false,
     phase: report.phase,
     status: report.status,
     detail: report.detail,
     failures: report.failures ?? 0,
     workerId,
     workerAddress,
-    lastHolder:
-      workerId === null ? record.lastHolder : { member: workerId, epoch: report.epoch, via: memberId },
+    lastHolder: workerId === null ? holder : { member: workerId, epoch: report.epoch, via: memberId },
     sinceMs: context.wallMs(),
   };
 }
@@ -68,19 +86,28 @@ export function meetStranger(
   record: InstanceRecord,
   memberId: string,
   report: InstanceReport,
-): InstanceRecord {
+): void {
   if (report.phase === 'removed') {
     context.order(memberId, { type: 'forget', key: record.key, epoch: report.epoch });
-    return record;
+    return;
   }
-  const holder = placementOf(record, 'owner') ?? placementOf(record, 'replacement');
-  const reference = record.wanted === 'removed' ? record.tombstone : (holder?.epoch ?? null);
-  const isNewer = reference === null || comparePlacements(context.tier, report.epoch, reference) > 0;
-  const mayAdopt = record.wanted === 'running' || record.isTombstoneLearned || context.tier === 'cluster';
-  const next =
-    isNewer && mayAdopt ? adoptHolder(record, memberId, report) : retireStranger(record, memberId, report);
+  const next = isNewerThanOurs(context, record, report)
+    ? adoptHolder(record, memberId, report)
+    : retireStranger(record, memberId, report);
   context.save(next, 'full');
-  return next;
+}
+
+/** Does the report prove that its sender was made the owner after what our store remembers? */
+function isNewerThanOurs(context: ArbiterContext, record: InstanceRecord, report: InstanceReport): boolean {
+  if (record.wanted === 'running') {
+    const holder = placementOf(record, 'owner') ?? placementOf(record, 'replacement');
+    return holder === undefined || comparePlacements(context.tier, report.epoch, holder.epoch) > 0;
+  }
+  if (context.tier === 'root' && !record.isTombstoneLearned) return false;
+  if (record.tombstone === null) return true;
+  const order = comparePlacements(context.tier, report.epoch, record.tombstone);
+  // What looks like a tombstone below is also left by a move; then the new holder has its very number.
+  return order > 0 || (order === 0 && record.isTombstoneLearned);
 }
 
 function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceReport): InstanceRecord {
@@ -89,6 +116,7 @@ function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceR
     wanted: 'running',
     tombstone: null,
     isTombstoneLearned: false,
+    isUnconfirmed: false,
     authority: Math.max(record.authority, report.epoch.root),
     placements: [
       ...record.placements.map((other) => ({ ...other, role: 'retired' as const })),

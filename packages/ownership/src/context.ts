@@ -1,13 +1,14 @@
 import type { Epoch, InstanceKey, ServiceDocument, StatusWord, TierCommand } from '@oakestra/contracts';
 import { compareEpochs } from '@oakestra/contracts';
 import type { EffectCollector } from './effects.ts';
-import type { Member } from './members.ts';
-import type { Durability, InstanceRecord, Placement } from './record.ts';
+import type { EpochIssuer } from './epochs.ts';
+import type { Member, Membership } from './members.ts';
+import type { Durability, InstanceRecord } from './record.ts';
 import type { SuspicionGuard } from './suspicion.ts';
 
 export type Tier = 'root' | 'cluster';
 
-/** One member as the scheduler sees it. */
+/** One member as the scheduler sees it. Read it at once: it changes with the member. */
 export interface CandidateMember {
   readonly id: string;
   readonly facts: NonNullable<Member['facts']>;
@@ -39,6 +40,8 @@ export interface ArbiterTiming {
   readonly resendCapMs: number;
   readonly scheduleRetryFirstMs: number;
   readonly scheduleRetryCapMs: number;
+  /** What waits for room is tried again when there may be some, but not more often than this. */
+  readonly retryPauseMs: number;
   /** So many failed starts in a row, and another member is tried. */
   readonly failuresBeforeMove: number;
 }
@@ -53,6 +56,7 @@ export const DEFAULT_TIMING: ArbiterTiming = {
   resendCapMs: 30_000,
   scheduleRetryFirstMs: 1000,
   scheduleRetryCapMs: 30_000,
+  retryPauseMs: 250,
   failuresBeforeMove: 3,
 };
 
@@ -62,40 +66,35 @@ export interface ArbiterContext {
   readonly timing: ArbiterTiming;
   readonly guard: SuspicionGuard;
   readonly effects: EffectCollector;
+  readonly epochs: EpochIssuer;
+  readonly membership: Membership;
   readonly schedule: Schedule;
   nowMs(): number;
   wallMs(): number;
   member(id: string): Member | undefined;
-  upMembers(): readonly Member[];
-  isLearning(): boolean;
-  learningUntilMs(): number;
-  nextEpoch(record: InstanceRecord): Epoch;
+  record(key: InstanceKey): InstanceRecord | undefined;
   /** Persists and publishes a changed record. */
   save(record: InstanceRecord, durability: Durability): void;
   erase(record: InstanceRecord): void;
   /** Sends unless the same was sent a short time ago; repeats until it is no longer asked for. */
   order(member: string, message: TierCommand): void;
+  /** Nothing is asked of the member about this instance any more. */
+  settle(member: string, key: InstanceKey): void;
   /** Decide again at this time. */
   wake(key: InstanceKey, atMs: number): void;
-  scheduleBackoff(key: InstanceKey): {
-    readonly mayTry: boolean;
-    readonly failed: () => number;
-    readonly reset: () => void;
-  };
+  decide(key: InstanceKey): void;
+  backoff(key: InstanceKey): Backoff;
+}
+
+/** Pauses between attempts to place an instance for which there is no room. */
+export interface Backoff {
+  mayTry(): boolean;
+  /** Says when to try again. */
+  failed(): number;
+  reset(): void;
 }
 
 /** The root does not look at the cluster's part of an epoch: that one is the cluster's own business. */
 export function comparePlacements(tier: Tier, a: Epoch, b: Epoch): number {
   return tier === 'root' ? a.root - b.root : compareEpochs(a, b);
-}
-
-export function withPlacements(record: InstanceRecord, placements: readonly Placement[]): InstanceRecord {
-  return { ...record, placements };
-}
-
-export function withoutPlacement(record: InstanceRecord, placement: Placement): InstanceRecord {
-  return withPlacements(
-    record,
-    record.placements.filter((other) => other !== placement),
-  );
 }

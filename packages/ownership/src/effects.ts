@@ -1,12 +1,20 @@
 import type { InstanceKey, TierCommand } from '@oakestra/contracts';
 import type { Durability, InstanceRecord } from './record.ts';
 
+/** What a tier keeps of the epochs that it gives out. */
+export interface EpochState {
+  readonly counter: number;
+  readonly incarnation: string;
+  /** The first number that this store gave out; 0: none yet. What it gave out since, it knows of. */
+  readonly floor: number;
+}
+
 /** What an arbiter wants done, in this order: first everything is written, then everything is said. */
 export interface Effects {
   /** Newest record by key; null: delete it. */
   readonly writes: ReadonlyMap<InstanceKey, InstanceRecord | null>;
-  /** Present when the counter or the incarnation changed. */
-  readonly counter: { readonly counter: number; readonly incarnation: string } | undefined;
+  /** Present when any of it changed. */
+  readonly counter: EpochState | undefined;
   readonly durability: Durability;
   readonly sends: readonly { readonly member: string; readonly message: TierCommand }[];
   readonly notices: readonly Notice[];
@@ -20,6 +28,8 @@ export type Notice =
   | { readonly kind: 'placed'; readonly key: InstanceKey; readonly member: string; readonly reason: string }
   | { readonly kind: 'replacing'; readonly key: InstanceKey; readonly lost: string; readonly member: string }
   | { readonly kind: 'replacement-cancelled'; readonly key: InstanceKey; readonly returned: string }
+  /** An at-most-once instance that may have run already is not started again. */
+  | { readonly kind: 'given-up'; readonly key: InstanceKey; readonly member: string }
   | { readonly kind: 'loss-doubted'; readonly heldForMs: number }
   | { readonly kind: 'store-restored'; readonly seen: number; readonly own: number };
 
@@ -27,7 +37,7 @@ export type Notice =
 export interface EffectCollector {
   write(record: InstanceRecord, durability: Durability): void;
   erase(key: InstanceKey): void;
-  counterChanged(counter: number, incarnation: string): void;
+  counterChanged(state: EpochState): void;
   send(member: string, message: TierCommand): void;
   notice(notice: Notice): void;
   take(): Effects;
@@ -47,8 +57,8 @@ export function createEffectCollector(): EffectCollector {
     erase(key) {
       writes.set(key, null);
     },
-    counterChanged(value, incarnation) {
-      counter = { counter: value, incarnation };
+    counterChanged(state) {
+      counter = state;
       durability = 'full';
     },
     send(member, message) {

@@ -1,11 +1,4 @@
-export {
-  type Arbiter,
-  type ArbiterOptions,
-  createArbiter,
-  type DownReason,
-  type Intent,
-  type StoredState,
-} from './arbiter.ts';
+export { type Arbiter, type ArbiterOptions, createArbiter, type StoredState } from './arbiter.ts';
 export {
   type ArbiterTiming,
   type CandidateMember,
@@ -15,9 +8,11 @@ export {
   type ScheduleDecision,
   type Tier,
 } from './context.ts';
-export type { Effects, Notice } from './effects.ts';
+export type { Effects, EpochState, Notice } from './effects.ts';
+export type { Intent } from './intents.ts';
 export type { Member } from './members.ts';
 export { type OnDisconnect, type PlacementPolicy, policyOf } from './policy.ts';
+export type { DownReason } from './presence.ts';
 export { createPump, type Pump, type PumpedCore, type PumpOptions } from './pump.ts';
 export {
   type Durability,

@@ -5,12 +5,15 @@ import {
   type MemberFacts,
   type Mirror,
 } from '@oakestra/contracts';
+import type { CandidateMember } from './context.ts';
 
 /** One holder of placements as its arbiter sees it: a cluster at the root, a worker at a cluster. */
 export interface Member {
   readonly id: string;
   readonly mirror: Mirror<InstanceReport>;
   isUp: boolean;
+  /** Of its store, as of its last greeting. */
+  incarnation: string | undefined;
   /** When its silence may have consequences; monotonic milliseconds, meaningful while it is down. */
   actAfterMs: number;
   lastHeardMs: number;
@@ -21,11 +24,79 @@ export interface Member {
   readonly keys: Set<string>;
 }
 
-export function createMember(id: string, actAfterMs: number, nowMs: number): Member {
+/** May something be concluded from a row that is absent? */
+export function isAuthoritative(member: Member | undefined): member is Member {
+  return member?.isUp === true && member.mirror.isSynced;
+}
+
+/** All members that were ever met, and which of them may be given an instance. */
+export interface Membership {
+  get(id: string): Member | undefined;
+  /** Makes it known; one that was never there is given `actAfterMs` to come. */
+  ensure(id: string, actAfterMs: number, nowMs: number): Member;
+  values(): IterableIterator<Member>;
+  upCount(): number;
+  setUp(member: Member, isUp: boolean): void;
+  /** Members that are there, whose picture is complete and who said what they have. */
+  candidates(): readonly CandidateMember[];
+  /** Call when a mirror or the facts of a member changed. */
+  reconsider(member: Member): void;
+}
+
+interface Enrolled {
+  readonly member: Member;
+  readonly candidate: CandidateMember;
+  isCandidate: boolean;
+}
+
+export function createMembership(): Membership {
+  const enrolled = new Map<string, Enrolled>();
+  let upCount = 0;
+  let candidates: readonly CandidateMember[] | undefined;
+
+  const reconsider = (member: Member): void => {
+    const entry = enrolled.get(member.id);
+    const isCandidate = isAuthoritative(member) && member.facts !== undefined;
+    if (entry === undefined || entry.isCandidate === isCandidate) return;
+    entry.isCandidate = isCandidate;
+    candidates = undefined;
+  };
+
+  return {
+    get: (id) => enrolled.get(id)?.member,
+    ensure(id, actAfterMs, nowMs) {
+      const present = enrolled.get(id);
+      if (present !== undefined) return present.member;
+      const member = createMember(id, actAfterMs, nowMs);
+      enrolled.set(id, { member, candidate: candidateOf(member), isCandidate: false });
+      return member;
+    },
+    *values() {
+      for (const { member } of enrolled.values()) yield member;
+    },
+    upCount: () => upCount,
+    setUp(member, isUp) {
+      if (member.isUp === isUp) return;
+      member.isUp = isUp;
+      upCount += isUp ? 1 : -1;
+      reconsider(member);
+    },
+    candidates() {
+      candidates ??= Array.from(enrolled.values()).flatMap((entry) =>
+        entry.isCandidate ? [entry.candidate] : [],
+      );
+      return candidates;
+    },
+    reconsider,
+  };
+}
+
+function createMember(id: string, actAfterMs: number, nowMs: number): Member {
   return {
     id,
     mirror: createMirror(parseReport),
     isUp: false,
+    incarnation: undefined,
     actAfterMs,
     lastHeardMs: nowMs,
     facts: undefined,
@@ -34,12 +105,20 @@ export function createMember(id: string, actAfterMs: number, nowMs: number): Mem
   };
 }
 
+/** Reads the member as it is now, so that nothing is copied for each placement. */
+function candidateOf(member: Member): CandidateMember {
+  return {
+    id: member.id,
+    get facts() {
+      return member.facts as NonNullable<Member['facts']>;
+    },
+    get reservedMemoryMib() {
+      return member.reservedMemoryMib;
+    },
+  };
+}
+
 function parseReport(value: unknown): InstanceReport | undefined {
   const parsed = instanceReportSchema.safeParse(value);
   return parsed.success ? parsed.data : undefined;
-}
-
-/** May something be concluded from a row that is absent? */
-export function isAuthoritative(member: Member | undefined): member is Member {
-  return member?.isUp === true && member.mirror.isSynced;
 }

@@ -12,9 +12,15 @@ export interface PlacementPolicy {
   readonly isOneShot: boolean;
   /** A one-shot instance that must rather not run than run twice. */
   readonly isAtMostOnce: boolean;
+  /** How long it may take to end when it is asked to. */
+  readonly stopGraceMs: number;
 }
 
+/** Time between the stop signal and the kill, when the service does not say. */
+const DEFAULT_STOP_GRACE_MS = 10_000;
 const STOP_AFTER = /^stop-after\s+(\d+)$/;
+const REPLACE: OnDisconnect = { kind: 'replace' };
+const WAIT: OnDisconnect = { kind: 'wait' };
 
 /** Reads the policy of a service; what was not validated on intake falls back to the default, `replace`. */
 export function policyOf(document: ServiceDocument): PlacementPolicy {
@@ -23,11 +29,16 @@ export function policyOf(document: ServiceDocument): PlacementPolicy {
     onDisconnect: onDisconnectOf(document.on_disconnect),
     isOneShot,
     isAtMostOnce: isOneShot && document.one_shot_delivery === 'at-most-once',
+    stopGraceMs: stopGraceOf(document.stop_grace_seconds),
   };
 }
 
 function onDisconnectOf(value: unknown): OnDisconnect {
-  if (value === 'wait') return { kind: 'wait' };
+  if (value === 'wait') return WAIT;
   const match = typeof value === 'string' ? STOP_AFTER.exec(value) : null;
-  return match === null ? { kind: 'replace' } : { kind: 'stop-after', afterMs: Number(match[1]) * 1000 };
+  return match === null ? REPLACE : { kind: 'stop-after', afterMs: Number(match[1]) * 1000 };
+}
+
+function stopGraceOf(value: unknown): number {
+  return typeof value === 'number' && value >= 0 ? value * 1000 : DEFAULT_STOP_GRACE_MS;
 }

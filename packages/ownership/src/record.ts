@@ -1,4 +1,5 @@
 import type { Epoch, InstanceKey, InstancePhase, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { Tier } from './context.ts';
 
 /**
  * `owner`: the legitimate holder. `replacement`: started because the owner is under suspicion; becomes the owner
@@ -10,6 +11,8 @@ export interface Placement {
   readonly member: string;
   readonly epoch: Epoch;
   readonly role: PlacementRole;
+  /** Which store of the member was told: another one cannot know whether it ran already. */
+  readonly incarnation?: string;
 }
 
 /** The persisted truth of a tier about one instance. Replaced, never changed in place. */
@@ -24,6 +27,8 @@ export interface InstanceRecord {
   readonly tombstone: Epoch | null;
   /** The tombstone was learned from below (our store is the older one), nobody asked us for it. */
   readonly isTombstoneLearned: boolean;
+  /** Our store was restored: the tier above is asked whether this is still wanted (cluster). */
+  readonly isUnconfirmed?: boolean;
   readonly placements: readonly Placement[];
   readonly phase: InstancePhase;
   readonly status: StatusWord;
@@ -37,9 +42,37 @@ export interface InstanceRecord {
   readonly sinceMs: number;
 }
 
+/** `full`: on disk before anyone hears of it; `normal`: an observation, which can be observed again. */
+export type Durability = 'full' | 'normal';
+
 export function placementOf(record: InstanceRecord, role: PlacementRole): Placement | undefined {
   return record.placements.find((placement) => placement.role === role);
 }
 
-/** `full`: on disk before anyone hears of it; `normal`: an observation, which can be observed again. */
-export type Durability = 'full' | 'normal';
+export function withPlacements(record: InstanceRecord, placements: readonly Placement[]): InstanceRecord {
+  return { ...record, placements };
+}
+
+export function withoutPlacement(record: InstanceRecord, placement: Placement): InstanceRecord {
+  return withPlacements(
+    record,
+    record.placements.filter((other) => other !== placement),
+  );
+}
+
+/** The same placements with another role for one of them. */
+export function withRole(record: InstanceRecord, placement: Placement, role: PlacementRole): InstanceRecord {
+  return withPlacements(
+    record,
+    record.placements.map((other) => (other === placement ? { ...other, role } : other)),
+  );
+}
+
+/** At the root the newest epoch that it gave out is also what it acts under. */
+export function withAuthority(
+  tier: Tier,
+  record: InstanceRecord,
+  epoch: { readonly root: number },
+): InstanceRecord {
+  return tier === 'root' ? { ...record, authority: Math.max(record.authority, epoch.root) } : record;
+}

@@ -1,8 +1,8 @@
 /** A tier suspects itself before it suspects many (design 3, "Ownership", 6). All times monotonic milliseconds. */
 export interface SuspicionGuard {
-  /** A member fell silent; says whether that makes too many of `memberCount`. */
-  memberLost(nowMs: number, memberCount: number): boolean;
-  memberReturned(): void;
+  /** A member was lost without notice; says whether too many were. `upCount`: those that are still there. */
+  memberLost(id: string, nowMs: number, upCount: number): boolean;
+  memberReturned(id: string, nowMs: number, upCount: number): void;
   /** Until when nothing is re-placed; 0: no hold. */
   heldUntilMs(): number;
   /** Takes one eviction from the allowance; otherwise says when the next one is allowed. */
@@ -14,6 +14,8 @@ export interface SuspicionSettings {
   /** 0 to 1: more members than this share lost within the window, and the loss is doubted. */
   readonly doubtShare: number;
   readonly holdMs: number;
+  /** When enough have returned, the others get this time before the hold ends. */
+  readonly settleMs: number;
   readonly evictionsPerSecond: number;
   readonly evictionBurst: number;
 }
@@ -22,28 +24,33 @@ export const DEFAULT_SUSPICION: SuspicionSettings = {
   windowMs: 10_000,
   doubtShare: 0.3,
   holdMs: 60_000,
+  settleMs: 5000,
   evictionsPerSecond: 50,
   evictionBurst: 100,
 };
 
 export function createSuspicionGuard(settings: SuspicionSettings): SuspicionGuard {
-  let lostAtMs: number[] = [];
+  /** When each of the members that are away was lost; only those of one window. */
+  const lostAtMs = new Map<string, number>();
   let heldUntilMs = 0;
   let tokens = settings.evictionBurst;
   let refilledAtMs: number | undefined;
 
+  // One lost member is always believed: of two or three it is more than any share.
+  const isDoubtful = (upCount: number): boolean =>
+    lostAtMs.size > 1 && lostAtMs.size > (upCount + lostAtMs.size) * settings.doubtShare;
+
   return {
-    memberLost(nowMs, memberCount) {
-      lostAtMs = lostAtMs.filter((at) => nowMs - at < settings.windowMs);
-      lostAtMs.push(nowMs);
-      // One lost member is always believed: of two or three it is more than any share.
-      const isDoubtful = lostAtMs.length > 1 && lostAtMs.length > memberCount * settings.doubtShare;
-      if (isDoubtful) heldUntilMs = nowMs + settings.holdMs;
-      return isDoubtful;
+    memberLost(id, nowMs, upCount) {
+      for (const [other, atMs] of lostAtMs) if (nowMs - atMs >= settings.windowMs) lostAtMs.delete(other);
+      lostAtMs.set(id, nowMs);
+      const isDoubted = isDoubtful(upCount);
+      if (isDoubted) heldUntilMs = nowMs + settings.holdMs;
+      return isDoubted;
     },
-    memberReturned() {
-      lostAtMs.pop();
-      if (lostAtMs.length <= 1) heldUntilMs = 0;
+    memberReturned(id, nowMs, upCount) {
+      lostAtMs.delete(id);
+      if (!isDoubtful(upCount)) heldUntilMs = Math.min(heldUntilMs, nowMs + settings.settleMs);
     },
     heldUntilMs: () => heldUntilMs,
     takeEviction(nowMs) {

@@ -68,8 +68,8 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     stored,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
-  // The published table belongs to this life of the process; a new incarnation of the store needs no new table.
-  const source = { incarnation: stored.incarnation, boot: options.boot };
+  // The published table belongs to this life of the process; an incarnation that is minted later needs no new one.
+  const source = { incarnation: arbiter.incarnation, boot: options.boot };
   const reporter = createReporter({
     source,
     nowMs,
@@ -99,7 +99,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     toRoot.push({
       type: 'described',
       key,
-      epoch: reportOf(record).epoch,
+      epoch: heldEpoch(record),
       document: record.document,
       ownerUserId: record.ownerUserId,
     });
@@ -195,6 +195,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
 
 /** What the root is told of a record. */
 export function reportOf(record: InstanceRecord): InstanceReport {
+  if (record.wanted === 'running' && record.isUnconfirmed === true) return questionOf(record);
   const owner = placementOf(record, 'owner');
   const isGone = record.wanted === 'removed' && record.phase === 'removed' && record.placements.length === 0;
   return {
@@ -206,6 +207,18 @@ export function reportOf(record: InstanceRecord): InstanceReport {
     sinceMs: record.sinceMs,
     ...(record.workerId === null ? {} : { workerId: record.workerId }),
     ...(record.workerAddress === null ? {} : { workerAddress: record.workerAddress }),
+  };
+}
+
+/** Our store was restored: the oldest epoch there is makes the root say whether this is still wanted. */
+function questionOf(record: InstanceRecord): InstanceReport {
+  return {
+    epoch: { root: 0, cluster: 0 },
+    phase: 'pending',
+    status: record.status,
+    detail: 'The store of the cluster was restored; waiting for the root to confirm this instance',
+    failures: 0,
+    sinceMs: record.sinceMs,
   };
 }
 

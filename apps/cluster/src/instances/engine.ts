@@ -72,7 +72,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   const build = async (): Promise<typeof current> => {
     const core = createClusterCore({
       stored: await loadState(store, options.workers),
-      boot: await nextBoot(store),
+      boot: await nextBoot(store, clock.nowMs()),
       schedule: (request) =>
         firstFit(request, {
           member: 'worker',
@@ -108,6 +108,8 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     logger.error('the store refused a write; going back to what it has', { error });
     options.dropSessions();
     current = await retry(build, { clock, random, signal: stopping.signal, baseMs: 500, capMs: 10_000 });
+    // Sessions that began in the meantime were told to the old core.
+    options.dropSessions();
     current.pump.run(() => current.core.tick());
     logger.info('the store answers again');
   };

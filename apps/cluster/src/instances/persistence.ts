@@ -1,14 +1,11 @@
 import type { Epoch } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
-import type { Statement, Store } from '@oakestra/store';
+import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
 import type { ClusterEffects } from './core.ts';
 import type { InstancesSchema } from './schema.ts';
 
 type InstancesStore = Store<InstancesSchema>;
 
-const COUNTER = 'ownership.counter';
-const INCARNATION = 'ownership.incarnation';
-const STORE_INCARNATION = 'ownership.store-incarnation';
 const HIGHEST_EPOCH = 'ownership.highest-epoch';
 const BOOT = 'ownership.boot';
 
@@ -19,21 +16,20 @@ export async function loadState(
 ): Promise<StoredState & { readonly highestEpoch: Epoch }> {
   const { meta } = store;
   const rows = await store.db.selectFrom('instances').select('record').execute();
-  const knownStore = await meta.get(STORE_INCARNATION);
-  if (knownStore !== store.incarnation) await meta.set(STORE_INCARNATION, store.incarnation);
   return {
-    incarnation: (await meta.get(INCARNATION)) ?? store.incarnation,
-    counter: Number((await meta.get(COUNTER)) ?? 0),
-    wasRestored: knownStore !== undefined && knownStore !== store.incarnation,
+    ...(await readTierLife(store)),
     members,
     records: rows.map((row) => JSON.parse(row.record) as InstanceRecord),
     highestEpoch: JSON.parse((await meta.get(HIGHEST_EPOCH)) ?? '{"root":0,"cluster":0}') as Epoch,
   };
 }
 
-/** Counts the starts of this process; each counts as a life of its own for those that mirror our reports. */
-export async function nextBoot(store: InstancesStore): Promise<number> {
-  const boot = Number((await store.meta.get(BOOT)) ?? 0) + 1;
+/**
+ * Each start of this process counts as a life of its own for those that mirror our reports. The clock keeps the
+ * number unique when the store is put back to an earlier state.
+ */
+export async function nextBoot(store: InstancesStore, wallMs: number): Promise<number> {
+  const boot = Math.max(Number((await store.meta.get(BOOT)) ?? 0) + 1, wallMs);
   await store.meta.set(BOOT, String(boot));
   return boot;
 }
@@ -54,8 +50,7 @@ export function statementsOf(store: InstancesStore, effects: ClusterEffects): St
     }
   }
   if (effects.counter !== undefined) {
-    statements.push(meta.assignment(COUNTER, String(effects.counter.counter)));
-    statements.push(meta.assignment(INCARNATION, effects.counter.incarnation));
+    statements.push(...tierLifeAssignments(store, effects.counter));
   }
   if (effects.highestEpoch !== undefined) {
     statements.push(meta.assignment(HIGHEST_EPOCH, JSON.stringify(effects.highestEpoch)));

@@ -1,0 +1,44 @@
+import { type ArbiterContext, comparePlacements } from './context.ts';
+import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
+
+/** Orders the member of a placement to run it. */
+export function orderDeploy(context: ArbiterContext, record: InstanceRecord, placement: Placement): void {
+  // Only what this very member reported: workers of another cluster mean nothing to it.
+  const isFromMember = context.tier === 'root' && record.lastHolder?.via === placement.member;
+  const holder = isFromMember
+    ? { member: record.lastHolder.member, epoch: record.lastHolder.epoch }
+    : undefined;
+  context.order(placement.member, {
+    type: 'deploy',
+    key: record.key,
+    epoch: placement.epoch,
+    document: record.document,
+    ownerUserId: record.ownerUserId,
+    ...(holder === undefined ? {} : { lastHolder: holder }),
+  });
+}
+
+/** Gives a placement a newer epoch, so that it is the proof against an older one. */
+export function reassert(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  placement: Placement,
+): { readonly record: InstanceRecord; readonly placement: Placement } {
+  const renewed: Placement = { ...placement, epoch: context.epochs.next(record) };
+  const next = withPlacements(
+    withAuthority(context.tier, record, renewed.epoch),
+    record.placements.map((other) => (other === placement ? renewed : other)),
+  );
+  context.save(next, 'full');
+  orderDeploy(context, next, renewed);
+  return { record: next, placement: renewed };
+}
+
+/** Is `epoch` too new for `proof` to stop it? */
+export function isBeyond(
+  context: ArbiterContext,
+  epoch: Placement['epoch'],
+  proof: Placement['epoch'],
+): boolean {
+  return comparePlacements(context.tier, epoch, proof) >= 0;
+}

@@ -1,0 +1,32 @@
+import type { ArbiterContext } from './context.ts';
+import { policyOf } from './policy.ts';
+import type { InstanceRecord } from './record.ts';
+
+/** Until our own store has caught up, and the tier above has confirmed what must not run twice. */
+export function mustWait(context: ArbiterContext, record: InstanceRecord): boolean {
+  const learnedAtMs = context.epochs.learnedAtMs(record);
+  if (context.nowMs() < learnedAtMs) {
+    context.wake(record.key, learnedAtMs);
+    return true;
+  }
+  if (record.isUnconfirmed !== true || context.tier === 'root') return false;
+  const policy = policyOf(record.document);
+  return policy.isAtMostOnce || policy.onDisconnect.kind !== 'replace';
+}
+
+const GIVEN_UP = 'It is unknown whether it ran already; at-most-once forbids another try';
+
+/** An at-most-once instance whose fate is unknown does not run again. */
+export function giveUp(context: ArbiterContext, record: InstanceRecord, memberId: string): InstanceRecord {
+  if (record.phase === 'completed' || record.detail === GIVEN_UP) return record;
+  const next: InstanceRecord = {
+    ...record,
+    phase: 'dead',
+    status: 'DEAD',
+    detail: GIVEN_UP,
+    sinceMs: context.wallMs(),
+  };
+  context.save(next, 'full');
+  context.effects.notice({ kind: 'given-up', key: record.key, member: memberId });
+  return next;
+}

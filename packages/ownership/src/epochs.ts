@@ -1,0 +1,132 @@
+import type { Epoch, InstanceKey } from '@oakestra/contracts';
+import type { ArbiterTiming, Tier } from './context.ts';
+import type { EffectCollector, EpochState } from './effects.ts';
+import { policyOf } from './policy.ts';
+import type { InstanceRecord } from './record.ts';
+
+/**
+ * More placements than a tier makes between a backup and its restoration. Skipped, so that no number is given out
+ * twice even when the clock is wrong.
+ */
+const SKIPPED_AFTER_RESTORE = 1_000_000;
+
+/** Gives out epochs, and notices when others have seen newer ones than our store knows. */
+export interface EpochIssuer {
+  state(): EpochState;
+  next(record: InstanceRecord): Epoch;
+  /** Someone below has this epoch from us. */
+  learnFrom(epoch: Epoch): void;
+  /** Our store lacks what happened since; `seen`: the highest number known to have been given out. */
+  storeWasRestored(seen: number): void;
+  /** An earlier process noticed that, and did not live to learn everything. */
+  learnOn(): void;
+  isLearning(): boolean;
+  /** 0: not learning. */
+  learningUntilMs(): number;
+  /** Until when nothing is concluded from what our store or a member does not know of this instance; 0: no wait. */
+  learnedAtMs(record: InstanceRecord): number;
+  /** Did this store give out the number, and would it therefore remember what it was for? */
+  gaveOut(number: number): boolean;
+  tick(): void;
+  nextDeadlineMs(): number | undefined;
+}
+
+interface Learning {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Instances whose latest history may be missing, and until when that is to be expected. */
+  readonly doubted: ReadonlyMap<InstanceKey, number>;
+  /** The end of all of it. */
+  readonly endsAtMs: number;
+}
+
+export function createEpochIssuer(options: {
+  readonly tier: Tier;
+  readonly stored: { readonly counter: number; readonly incarnation: string; readonly floor?: number };
+  readonly timing: ArbiterTiming;
+  readonly effects: EffectCollector;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly mintIncarnation: () => string;
+  readonly records: () => Iterable<InstanceRecord>;
+  /** Called when learning begins. */
+  readonly onRestored: () => void;
+}): EpochIssuer {
+  const { tier, timing, effects, nowMs } = options;
+  let { counter, incarnation, floor = 0 } = options.stored;
+  let learning: Learning | undefined;
+
+  const state = (): EpochState => ({ counter, incarnation, floor });
+
+  const moveTo = (number: number): void => {
+    counter = number;
+    effects.counterChanged(state());
+  };
+
+  /** The first number of a new life is above all of an earlier one that was lost, if clocks are roughly right. */
+  const firstNumber = (): number => Math.floor(options.wallMs() / 1000);
+
+  const startLearning = (): Learning => {
+    const sinceMs = nowMs();
+    const untilMs = sinceMs + timing.learnMs;
+    const doubted = new Map<InstanceKey, number>();
+    let endsAtMs = untilMs;
+    for (const record of options.records()) {
+      const learnedAtMs = Math.max(untilMs, sinceMs + fenceMsOf(record, timing));
+      doubted.set(record.key, learnedAtMs);
+      endsAtMs = Math.max(endsAtMs, learnedAtMs);
+    }
+    return { sinceMs, untilMs, doubted, endsAtMs };
+  };
+
+  const storeWasRestored = (seen: number): void => {
+    if (learning !== undefined) {
+      if (seen > counter) moveTo(seen);
+      return;
+    }
+    effects.notice({ kind: 'store-restored', seen, own: counter });
+    incarnation = options.mintIncarnation();
+    learning = startLearning();
+    const next = Math.max(seen + 1, firstNumber(), counter === 0 ? 0 : counter + SKIPPED_AFTER_RESTORE);
+    floor = next;
+    moveTo(next);
+    options.onRestored();
+  };
+
+  return {
+    state,
+    next(record) {
+      const number = counter === 0 ? firstNumber() : counter + 1;
+      if (floor === 0) floor = number;
+      moveTo(number);
+      return tier === 'root' ? { root: counter, cluster: 0 } : { root: record.authority, cluster: counter };
+    },
+    learnFrom(epoch) {
+      const seen = tier === 'root' ? epoch.root : epoch.cluster;
+      if (seen > counter) storeWasRestored(seen);
+    },
+    storeWasRestored,
+    learnOn() {
+      learning ??= startLearning();
+    },
+    isLearning: () => learning !== undefined && nowMs() < learning.untilMs,
+    learningUntilMs: () => learning?.untilMs ?? 0,
+    learnedAtMs(record) {
+      if (learning === undefined) return 0;
+      const doubtedUntilMs = learning.doubted.get(record.key);
+      if (doubtedUntilMs !== undefined) return doubtedUntilMs;
+      return policyOf(record.document).isAtMostOnce ? learning.untilMs : 0;
+    },
+    gaveOut: (number) => floor > 0 && number >= floor && number <= counter,
+    tick() {
+      if (learning !== undefined && nowMs() >= learning.endsAtMs) learning = undefined;
+    },
+    nextDeadlineMs: () => learning?.endsAtMs,
+  };
+}
+
+/** By then a holder out of reach has stopped a `stop-after` instance; 0 for the other policies. */
+export function fenceMsOf(record: InstanceRecord, timing: ArbiterTiming): number {
+  const { onDisconnect, stopGraceMs } = policyOf(record.document);
+  return onDisconnect.kind === 'stop-after' ? onDisconnect.afterMs + stopGraceMs + timing.fenceMarginMs : 0;
+}

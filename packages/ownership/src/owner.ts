@@ -1,0 +1,120 @@
+import type { InstanceReport } from '@oakestra/contracts';
+import { isOutdated } from './believe.ts';
+import { orderDeploy, reassert } from './commands.ts';
+import { type ArbiterContext, comparePlacements } from './context.ts';
+import { giveUp, mustWait } from './doubt.ts';
+import { fenceMsOf } from './epochs.ts';
+import type { Member } from './members.ts';
+import { policyOf } from './policy.ts';
+import { type InstanceRecord, type Placement, placementOf, withRole } from './record.ts';
+import { promote, startReplacement } from './replacement.ts';
+
+/** Compares what the owner reports with what it should hold. */
+export function settleOwner(context: ArbiterContext, start: InstanceRecord): InstanceRecord {
+  const owner = placementOf(start, 'owner');
+  if (owner === undefined) return start;
+  const member = context.member(owner.member);
+  if (member === undefined || !member.isUp) return suspectOwner(context, start, owner);
+  if (!member.mirror.isSynced) return start;
+  const report = member.mirror.get(start.key);
+  if (report === undefined) return ownerHasNothing(context, start, owner, member);
+  const order = comparePlacements(context.tier, report.epoch, owner.epoch);
+  if (report.phase === 'removed' && order > 0) return ownerKnowsBetter(context, start, owner, report);
+  const isLess = isOutdated(context, start, owner, report);
+  if (isLess || report.phase === 'removed') return deployAgain(context, start, owner, member);
+  const policy = policyOf(start.document);
+  const isBehind = context.tier === 'cluster' && owner.epoch.root < start.authority;
+  const mayRunAgain = report.phase === 'fenced' && !policy.isAtMostOnce;
+  if (isBehind || mayRunAgain) return reassert(context, start, owner).record;
+  return moveWhenItKeepsFailing(context, start, owner, report);
+}
+
+function ownerHasNothing(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  owner: Placement,
+  member: Member,
+): InstanceRecord {
+  if (mustWait(context, record)) return record;
+  const replacement = placementOf(record, 'replacement');
+  // The owner came back empty: the replacement, already under way, takes over.
+  if (replacement !== undefined) return promote(context, record, owner, replacement);
+  const { isOneShot, isAtMostOnce } = policyOf(record.document);
+  if (isOneShot && record.phase === 'completed') return record;
+  if (isAtMostOnce && record.lastHolder !== null) return giveUp(context, record, owner.member);
+  return deployAgain(context, record, owner, member);
+}
+
+/** Repeats the order; not to another store than the first time, when that one may have obeyed already. */
+function deployAgain(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  owner: Placement,
+  member: Member,
+): InstanceRecord {
+  const mayHaveRun = record.lastHolder === null && owner.incarnation !== member.incarnation;
+  if (mayHaveRun && policyOf(record.document).isAtMostOnce) return giveUp(context, record, owner.member);
+  orderDeploy(context, record, owner);
+  return record;
+}
+
+/** The owner has proof that something newer than our record exists: our store is the older one. */
+function ownerKnowsBetter(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  owner: Placement,
+  report: InstanceReport,
+): InstanceRecord {
+  // Tombstones come from the root; a number of ours in the epoch says that another of our members took over.
+  const isSucceeded = context.tier === 'cluster' && report.epoch.cluster > 0;
+  const next: InstanceRecord = isSucceeded
+    ? withRole(record, owner, 'retired')
+    : {
+        ...record,
+        wanted: 'removed',
+        tombstone: report.epoch,
+        isTombstoneLearned: true,
+        authority: Math.max(record.authority, report.epoch.root),
+      };
+  context.save(next, 'full');
+  context.wake(next.key, context.nowMs());
+  return next;
+}
+
+function suspectOwner(context: ArbiterContext, record: InstanceRecord, owner: Placement): InstanceRecord {
+  const policy = policyOf(record.document);
+  if (placementOf(record, 'replacement') !== undefined) return record;
+  if (policy.isAtMostOnce || policy.onDisconnect.kind === 'wait' || record.phase === 'completed')
+    return record;
+  if (mustWait(context, record)) return record;
+  const member = context.member(owner.member);
+  const nowMs = context.nowMs();
+  let actAtMs = Math.max(member?.actAfterMs ?? nowMs, context.guard.heldUntilMs());
+  if (policy.onDisconnect.kind === 'stop-after') {
+    actAtMs = Math.max(actAtMs, (member?.lastHeardMs ?? nowMs) + fenceMsOf(record, context.timing));
+  }
+  if (nowMs < actAtMs) {
+    context.wake(record.key, actAtMs);
+    return record;
+  }
+  const eviction = context.guard.takeEviction(nowMs);
+  if (!eviction.isAllowed) {
+    context.wake(record.key, eviction.retryAtMs);
+    return record;
+  }
+  return startReplacement(context, record, owner, policy.onDisconnect.kind === 'stop-after');
+}
+
+/** A start that fails again and again on one member is tried on another; whoever runs first keeps it. */
+function moveWhenItKeepsFailing(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  owner: Placement,
+  report: InstanceReport,
+): InstanceRecord {
+  const isStuck = report.phase === 'failed' && (report.failures ?? 0) >= context.timing.failuresBeforeMove;
+  if (!isStuck || placementOf(record, 'replacement') !== undefined || policyOf(record.document).isOneShot)
+    return record;
+  if (context.tier === 'root' || context.membership.candidates().length < 2) return record;
+  return startReplacement(context, record, owner, false);
+}

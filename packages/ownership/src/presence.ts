@@ -1,0 +1,96 @@
+import type { Greeting } from '@oakestra/contracts';
+import type { ArbiterContext } from './context.ts';
+import type { Member } from './members.ts';
+import type { OrderBook } from './orders.ts';
+import { placementOf } from './record.ts';
+
+export type DownReason =
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'restarting'; readonly graceMs: number };
+
+/** Who of the members is there, and since when the others are missed. */
+export interface Presence {
+  up(id: string, greeting: Greeting): void;
+  down(id: string, reason: DownReason): void;
+  heard(id: string): void;
+  selfLate(lateMs: number): void;
+  tick(): void;
+  nextDeadlineMs(): number | undefined;
+}
+
+export function createPresence(
+  context: Pick<
+    ArbiterContext,
+    'timing' | 'guard' | 'effects' | 'epochs' | 'membership' | 'nowMs' | 'decide' | 'record'
+  > & { readonly memberOf: (id: string) => Member; readonly orders: OrderBook },
+): Presence {
+  const { timing, guard, membership, nowMs, orders } = context;
+  /** Nobody is suspected before: what we missed while we were late may still arrive. */
+  let pardonUntilMs = 0;
+  /** Members that came since this process started. */
+  const seen = new Set<Member>();
+  let awaitedUntilMs: number | undefined = nowMs() + timing.startGraceMs;
+
+  const miss = (member: Member): void => {
+    if (!guard.memberLost(member.id, nowMs(), membership.upCount())) return;
+    context.effects.notice({ kind: 'loss-doubted', heldForMs: guard.heldUntilMs() - nowMs() });
+  };
+
+  const isNeeded = (member: Member): boolean => {
+    for (const key of member.keys) {
+      const record = context.record(key);
+      const owner = record === undefined ? undefined : placementOf(record, 'owner');
+      if (owner?.member === member.id) return true;
+    }
+    return false;
+  };
+
+  const graceOf = (reason: DownReason): number => {
+    if (reason.kind === 'silent') return timing.silenceGraceMs;
+    return reason.kind === 'reset' ? timing.resetGraceMs : Math.max(reason.graceMs, timing.resetGraceMs);
+  };
+
+  return {
+    up(id, greeting) {
+      const member = context.memberOf(id);
+      const wasDown = !member.isUp;
+      seen.add(member);
+      member.incarnation = greeting.incarnation;
+      member.lastHeardMs = nowMs();
+      member.mirror.beginSession({ incarnation: greeting.incarnation, boot: greeting.boot });
+      membership.setUp(member, true);
+      membership.reconsider(member);
+      orders.forgetMember(id);
+      if (wasDown) guard.memberReturned(id, nowMs(), membership.upCount());
+      context.epochs.learnFrom(greeting.highestEpoch);
+    },
+    down(id, reason) {
+      const member = membership.get(id);
+      if (member === undefined || !member.isUp) return;
+      membership.setUp(member, false);
+      orders.forgetMember(id);
+      member.actAfterMs = Math.max(nowMs() + graceOf(reason), pardonUntilMs);
+      if (reason.kind !== 'restarting') miss(member);
+      for (const key of [...member.keys]) context.decide(key);
+    },
+    heard(id) {
+      const member = membership.get(id);
+      if (member !== undefined) member.lastHeardMs = nowMs();
+    },
+    selfLate(lateMs) {
+      pardonUntilMs = nowMs() + lateMs + timing.resetGraceMs;
+      for (const member of membership.values()) {
+        if (!member.isUp) member.actAfterMs = Math.max(member.actAfterMs + lateMs, pardonUntilMs);
+      }
+    },
+    tick() {
+      if (awaitedUntilMs === undefined || nowMs() < awaitedUntilMs) return;
+      awaitedUntilMs = undefined;
+      // A loss during which we were restarted is as doubtful as any other.
+      for (const member of membership.values()) if (!seen.has(member) && isNeeded(member)) miss(member);
+      seen.clear();
+    },
+    nextDeadlineMs: () => awaitedUntilMs,
+  };
+}
