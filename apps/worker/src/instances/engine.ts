@@ -13,6 +13,7 @@ import type { LocalNetwork } from '../overlay/index.ts';
 import { createWorkerCore, type FoundInstance, type WorkerCore, type WorkerEffects } from './core.ts';
 import { createExecutor, type Executor, type ExecutorOptions } from './executor.ts';
 import { describeExit, portsOf, readLabels, runtimeIdOf } from './spec.ts';
+import { removeStrayFiles } from './stray-files.ts';
 
 export interface InstanceEngineOptions
   extends Pick<ExecutorOptions, 'logDirectory' | 'fileDirectory' | 'resolvConfPath'> {
@@ -69,6 +70,9 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     onFinished(key, attempt, result) {
       if (result.kind === 'started') options.onStarted();
       pump.run(() => core.finished(key, attempt, result));
+      // It was only to be cleared, and is not wanted any more since.
+      const isUnwanted = journal.content.entries.get(key)?.wanted === 'removed';
+      if (result.kind === 'removed' && isUnwanted) executor.discard(key);
     },
     onProgress: (key, attempt, detail) => pump.run(() => core.progress(key, attempt, detail)),
     onImagePinned: (key, attempt, reference) => pump.run(() => core.imagePinned(key, attempt, reference)),
@@ -81,6 +85,10 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     commit: (effects, done) => journal.append(linesOf(effects), done),
     deliver(effects) {
       for (const report of effects.sends) options.send(report);
+      for (const [key, entry] of effects.writes) {
+        // Its container went when it ended by itself; only its output was kept.
+        if (entry?.wanted === 'removed' && core.activityOf(key) === 'absent') executor.discard(key);
+      }
       for (const action of effects.actions) executor.execute(action);
     },
     onCommitFailed: options.onJournalFailed,
@@ -180,6 +188,7 @@ async function adopt(
     },
   });
   const found: FoundInstance[] = [];
+  const known = new Set<string>(list.map(({ id }) => id));
   for (const instance of list) {
     const labelled = readLabels(instance.labels);
     if (labelled === undefined) {
@@ -191,8 +200,14 @@ async function adopt(
   }
   // What the journal knows may be half there after a crash: clear it before it is started again.
   for (const entry of core.entries()) {
-    if (entry.wanted === 'running') executor.remember(entry, runtimeIdOf(entry));
+    if (entry.wanted !== 'running') continue;
+    executor.remember(entry, runtimeIdOf(entry));
+    known.add(runtimeIdOf(entry));
   }
+  const { logDirectory, fileDirectory } = options;
+  await removeStrayFiles({ logDirectory, fileDirectory, known }).catch((error: unknown) => {
+    logger.warn('files of earlier instances stay', { reason: messageOf(error) });
+  });
   const documents = new Map(found.map((instance) => [instance.key, instance.document]));
   for (const entry of core.entries())
     if (entry.wanted === 'running') documents.set(entry.key, entry.document);

@@ -28,6 +28,8 @@ export interface Executor {
   keyOf(runtimeId: string): string | undefined;
   /** Tells of an instance that existed before this process. */
   remember(entry: { readonly key: string }, runtimeId: string): void;
+  /** Removes the output of an instance that ended by itself and is not wanted any more. */
+  discard(key: string): void;
   logPathOf(runtimeId: string): string;
   /** Lets go of what is under way; nothing is undone. */
   stop(): Promise<void>;
@@ -193,6 +195,25 @@ export function createExecutor(options: ExecutorOptions): Executor {
     keyOf: (runtimeId) => keys.get(runtimeId),
     remember(entry, runtimeId) {
       laneOf(entry.key, runtimeId).isDirty = true;
+    },
+    discard(key) {
+      const lane = lanes.get(key);
+      if (lane === undefined || isStopped) return;
+      const discardLog = async (): Promise<void> => {
+        try {
+          await removeLog(logPathOf(lane.runtimeId));
+        } catch (error) {
+          const instance = lane.runtimeId;
+          logger.warn('the output of an instance stays until the next start', { instance, error });
+          return;
+        }
+        // Unless it was wanted again meanwhile.
+        if (lane.tail !== discarded) return;
+        lanes.delete(key);
+        keys.delete(lane.runtimeId);
+      };
+      const discarded = lane.tail.then(discardLog);
+      lane.tail = discarded;
     },
     logPathOf,
     async stop() {
