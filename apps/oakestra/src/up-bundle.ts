@@ -98,7 +98,9 @@ async function down(argv: readonly string[], machine: Machine): Promise<number> 
   if (stopped.kind === 'not-running') print(`No "oakestra up" runs on ${stateDirectory}.\n`);
   else print(`Stopped process ${stopped.pid}.\n`);
   if (!isPurge) {
-    print('Instances that it started keep running; "oakestra up" finds them again, "oakestra down --purge" removes them.\n');
+    print(
+      'Instances that it started keep running; "oakestra up" finds them again, "oakestra down --purge" removes them.\n',
+    );
     return 0;
   }
   const tiers = loadTiers(machine);
