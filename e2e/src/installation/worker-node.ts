@@ -1,0 +1,128 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContainerd, TestHost } from '@oakestra/testbed';
+import type { TierProcess } from './tier-process.ts';
+
+export interface RunningTask {
+  readonly id: string;
+  readonly pid: number;
+  /** Ticks since boot: tells two processes with the same id apart. */
+  readonly startTime: string;
+}
+
+/** A machine that instances run on: the worker process, its containerd, and what the kernel has of both. */
+export interface WorkerNode {
+  readonly name: string;
+  readonly host: TestHost;
+  readonly process: TierProcess;
+  readonly containerd: TestContainerd;
+  ctr(args: readonly string[]): Promise<string>;
+  containerIds(): Promise<readonly string[]>;
+  /** Tasks whose process runs. */
+  runningTasks(): Promise<readonly RunningTask[]>;
+  runningTask(id: string): Promise<RunningTask>;
+  /** Everything that instances leave in the kernel, in containerd and on disk, one line each; empty: nothing. */
+  traces(): Promise<readonly string[]>;
+  /** Traces of one instance, by its id. */
+  tracesOf(instanceId: string): Promise<readonly string[]>;
+  /** Kills the containers as a crash of the machine would; containerd still knows them. */
+  killContainers(): Promise<void>;
+}
+
+export interface WorkerNodeOptions {
+  readonly name: string;
+  readonly host: TestHost;
+  readonly process: TierProcess;
+  readonly containerd: TestContainerd;
+  /** Of its instances; also the namespace of containerd. */
+  readonly groupName: string;
+  readonly networkPrefix: string;
+}
+
+export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
+  const { host, containerd, process: worker } = options;
+  const ctr = (args: readonly string[]) => containerd.ctr(options.groupName, args);
+  const linesOf = (text: string) => text.split('\n').filter((line) => line.trim() !== '');
+
+  const runningTasks = async (): Promise<RunningTask[]> =>
+    linesOf(await ctr(['tasks', 'list']))
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , status]) => status === 'RUNNING')
+      .flatMap(([id = '', pidText]) => {
+        const pid = Number(pidText);
+        const startTime = startTimeOf(pid);
+        return startTime === undefined ? [] : [{ id, pid, startTime }];
+      });
+
+  const publishedPorts = async (): Promise<string[]> => {
+    const { stdout } = await host.exec('nft', ['--json', 'list', 'table', 'ip', 'oakestra'], {
+      okCodes: [0, 1],
+    });
+    if (stdout.trim() === '') return [];
+    const { nftables } = JSON.parse(stdout) as {
+      readonly nftables: readonly { readonly map?: { readonly name: string; readonly elem?: unknown[] } }[];
+    };
+    return nftables.flatMap(({ map }) =>
+      (map?.elem ?? []).map((one) => `${map?.name} ${JSON.stringify(one)}`),
+    );
+  };
+
+  const cables = async (): Promise<string[]> => {
+    const { stdout } = await host.exec('ip', ['-json', 'link', 'show', 'type', 'veth']);
+    const links = JSON.parse(stdout.trim() === '' ? '[]' : stdout) as readonly { readonly ifname?: string }[];
+    return links.flatMap(({ ifname }) => (ifname === undefined || ifname === 'eth0' ? [] : [ifname]));
+  };
+
+  const inFolder = (name: string, ignored: readonly string[] = []): string[] => {
+    const folder = join(worker.stateDirectory, name);
+    if (!existsSync(folder)) return [];
+    return (readdirSync(folder, { recursive: true }) as string[]).filter((one) => !ignored.includes(one));
+  };
+
+  const traces = async (): Promise<string[]> => {
+    const left = await containerd.leftovers({ cgroupParents: [options.groupName] });
+    const namespaces = readdirSync('/run/netns').filter((name) => name.startsWith(options.networkPrefix));
+    return [
+      ...Object.entries(left).flatMap(([kind, names]) =>
+        (names as string[]).map((name) => `${kind} ${name}`),
+      ),
+      ...namespaces.map((name) => `network namespace ${name}`),
+      ...(await cables()).map((name) => `cable ${name}`),
+      ...(await publishedPorts()).map((port) => `port ${port}`),
+      ...inFolder('logs').map((name) => `log ${name}`),
+      ...inFolder('files', ['resolv.conf']).map((name) => `file ${name}`),
+      ...inFolder('runtime').map((name) => `runtime state ${name}`),
+    ];
+  };
+
+  return {
+    name: options.name,
+    host,
+    process: worker,
+    containerd,
+    ctr,
+    containerIds: async () => linesOf(await ctr(['containers', 'list', '--quiet'])),
+    runningTasks,
+    async runningTask(id) {
+      const task = (await runningTasks()).find((one) => one.id === id);
+      if (task === undefined) throw new Error(`${id} does not run on ${options.name}`);
+      return task;
+    },
+    traces,
+    tracesOf: async (instanceId) => (await traces()).filter((line) => line.includes(instanceId)),
+    async killContainers() {
+      for (const { pid } of await runningTasks()) process.kill(pid, 'SIGKILL');
+    },
+  };
+}
+
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
