@@ -106,7 +106,7 @@ export function composeRoot({ settings, lifecycle, logger, clock, random }: Root
       clock,
       random,
       logger,
-      clusters: registry.all().map((cluster) => cluster.id),
+      clusters: () => registry.all().map((cluster) => cluster.id),
       send: (clusterId: string, command: TierCommand) => links.send(clusterId, command),
       dropLinks: links.dropAll,
       onAdopted: (service) => {

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it, type Mock, vi } from 'vitest';
 import { createManualClock } from './manual-clock.ts';
 import { createRebuildable, type RebuildableOptions } from './rebuildable.ts';
 
@@ -100,7 +100,8 @@ it('gives up at stop, also what is made at that very moment', async () => {
   state.stop();
   finish('life 2');
   await clock.advance(20_000);
-  expect(options.discard.mock.calls.map(([life]) => life)).toEqual(['life 1', 'life 2']);
+  const { calls } = (options.discard as Mock).mock;
+  expect(calls.map(([life]) => life)).toEqual(['life 1', 'life 2']);
   expect(options.onRebuilt).not.toHaveBeenCalled();
   expect(builds).toBe(2);
 });

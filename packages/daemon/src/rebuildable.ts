@@ -52,7 +52,7 @@ export async function createRebuildable<T>(options: RebuildableOptions<T>): Prom
       return build();
     };
     retry(attempt, { clock, random, signal: stopping.signal, ...BACKOFF }).then(
-      (next) => {
+      (next: T) => {
         if (stopping.signal.aborted) {
           options.discard(next);
           return;
@@ -66,7 +66,7 @@ export async function createRebuildable<T>(options: RebuildableOptions<T>): Prom
     );
   };
 
-  let current = await build();
+  let current: T = await build();
 
   return {
     current: () => current,

@@ -34,6 +34,7 @@ it('begins at nothing, under the incarnation of the store', async () => {
   expect(await readTierLife(store)).toEqual({
     incarnation: store.incarnation,
     counter: 0,
+    floor: 0,
     wasRestored: false,
   });
 });
@@ -41,7 +42,7 @@ it('begins at nothing, under the incarnation of the store', async () => {
 it('keeps number and incarnation over a restart', async () => {
   const store = await open('a.db');
   await readTierLife(store);
-  const life = { incarnation: 'f'.repeat(32), counter: 1_795_000_000 };
+  const life = { incarnation: 'f'.repeat(32), counter: 1_795_000_000, floor: 1_700_000_000 };
   await store.commit(tierLifeAssignments(store, life), { durability: 'full' });
   await store.close();
   expect(await readTierLife(await open('a.db'))).toEqual({ ...life, wasRestored: false });

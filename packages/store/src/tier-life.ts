@@ -9,11 +9,14 @@ export interface TierLife {
   readonly incarnation: string;
   /** 0 in a new store. */
   readonly counter: number;
+  /** The first number of this life: smaller ones may be those of a life that is lost. 0: none was given yet. */
+  readonly floor: number;
 }
 
 const KEY = {
   counter: 'ownership.counter',
   incarnation: 'ownership.incarnation',
+  floor: 'ownership.floor',
   /** The store's own incarnation when these were written: another one means that the store is a copy. */
   store: 'ownership.store-incarnation',
   probe: 'ownership.recovered-at',
@@ -28,6 +31,7 @@ export async function readTierLife(
   return {
     incarnation: (await meta.get(KEY.incarnation)) ?? incarnation,
     counter: Number((await meta.get(KEY.counter)) ?? 0),
+    floor: Number((await meta.get(KEY.floor)) ?? 0),
     wasRestored: known !== undefined && known !== incarnation,
   };
 }
@@ -35,11 +39,12 @@ export async function readTierLife(
 /** For the batch of the change that raised the number. */
 export function tierLifeAssignments(
   store: Pick<Store<never>, 'meta' | 'incarnation'>,
-  { incarnation, counter }: TierLife,
+  { incarnation, counter, floor }: TierLife,
 ): Statement[] {
   const { meta } = store;
   return [
     meta.assignment(KEY.counter, String(counter)),
+    meta.assignment(KEY.floor, String(floor)),
     meta.assignment(KEY.incarnation, incarnation),
     meta.assignment(KEY.store, store.incarnation),
   ];

@@ -1,27 +1,30 @@
 import {
   type Greeting,
+  type InstanceKey,
+  messageOf,
   OakestraError,
-  parseInstanceKey,
   type TierCommand,
   type TierReport,
 } from '@oakestra/contracts';
-import { type Clock, type Logger, type Random, randomHex, retry } from '@oakestra/daemon';
-import { createPump, type DownReason, type Pump } from '@oakestra/ownership';
+import { type Clock, createRebuildable, type Logger, type Random, randomHex } from '@oakestra/daemon';
+import { createPump, type DownReason, type Notice, type Pump } from '@oakestra/ownership';
 import { firstFit } from '@oakestra/scheduling';
-import type { Store } from '@oakestra/store';
+import { probeStore, type Store } from '@oakestra/store';
 import { createRootCore, type RootCore, type RootEffects, type ServiceRecord } from './core.ts';
-import type { Deployments, InstanceView, ServiceView } from './deployments.ts';
+import type { Deployments, ServiceView } from './deployments.ts';
+import { createInstanceIndex, type InstanceIndex } from './instance-index.ts';
 import { loadState, statementsOf } from './persistence.ts';
 import type { DeploymentsSchema } from './schema.ts';
-import { instanceView, serviceView, type UsageRow } from './views.ts';
+import { createUsageBook } from './usage-book.ts';
+import { instanceView, serviceView } from './views.ts';
 
 export interface DeploymentEngineOptions {
   readonly store: Store<DeploymentsSchema>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Ids of the clusters that are registered. */
-  readonly clusters: readonly string[];
+  /** Ids of the clusters that are registered now. */
+  readonly clusters: () => readonly string[];
   /** Sends a command to a cluster; false: its link is not there. */
   readonly send: (clusterId: string, command: TierCommand) => boolean;
   /** The state was read again from the store: all links must be opened anew. */
@@ -40,43 +43,71 @@ export interface DeploymentEngine extends Deployments {
   clusterState(id: string): ReturnType<RootCore['arbiter']['memberState']>;
   /** Identity of the store for greetings. */
   incarnation(): string;
+  /** Whoever still waits for a change is told that it may or may not have been stored. */
   stop(): void;
+}
+
+/** From one reading of the store to the next. */
+interface Life {
+  readonly core: RootCore;
+  readonly pump: Pump;
+  readonly index: InstanceIndex;
 }
 
 export async function startDeployments(options: DeploymentEngineOptions): Promise<DeploymentEngine> {
   const { store, clock, random, logger } = options;
-  const usage = new Map<string, UsageRow>();
-  const stopping = new AbortController();
-  let current: { readonly core: RootCore; readonly pump: Pump };
+  const usage = createUsageBook();
+  const waiting = new Set<(error: OakestraError) => void>();
 
-  const deliver = (effects: RootEffects): void => {
-    for (const notice of effects.notices) {
-      switch (notice.kind) {
-        case 'changed':
-          break;
-        case 'removed':
-          usage.delete(notice.key);
-          logger.info('instance removed', { instance: notice.key });
-          break;
-        case 'store-restored':
-          logger.warn('this store is older than what clusters have seen: learning from them first', {
-            ...notice,
-          });
-          break;
-        case 'loss-doubted':
-          logger.error('many clusters fell silent at once: nothing is moved for a while', { ...notice });
-          break;
-        default:
-          logger.info(`instance ${notice.kind}`, { ...notice });
-      }
+  /** What one effect does wrong must not keep the others from being done. */
+  const attempt = (failure: string, fields: Record<string, unknown>, action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      logger.error(failure, { ...fields, reason: messageOf(error) });
     }
-    for (const service of effects.adoptedServices) options.onAdopted(service);
-    for (const { member, message } of effects.sends) options.send(member, message);
   };
 
-  const build = async (): Promise<typeof current> => {
+  const notice = (life: Life, event: Notice): void => {
+    switch (event.kind) {
+      case 'changed':
+        if (life.core.arbiter.record(event.key) !== undefined) life.index.add(event.key);
+        break;
+      case 'removed':
+        life.index.remove(event.key);
+        usage.forget(event.key);
+        logger.info('instance removed', { instance: event.key });
+        break;
+      case 'store-restored':
+        logger.warn('this store is older than what clusters have seen: learning from them first', {
+          ...event,
+        });
+        break;
+      case 'loss-doubted':
+        logger.error('many clusters fell silent at once: nothing is moved for a while', { ...event });
+        break;
+      default:
+        logger.info(`instance ${event.kind}`, { ...event });
+    }
+  };
+
+  const deliver = (life: Life, effects: RootEffects): void => {
+    for (const event of effects.notices) notice(life, event);
+    for (const service of effects.adoptedServices) {
+      attempt('an adopted service was not passed on', { service: service.id }, () =>
+        options.onAdopted(service),
+      );
+    }
+    for (const { member, message } of effects.sends) {
+      attempt('a command could not be sent', { cluster: member, type: message.type }, () => {
+        options.send(member, message);
+      });
+    }
+  };
+
+  const build = async (fail: (error: Error) => void): Promise<Life> => {
     const core = createRootCore({
-      stored: await loadState(store, options.clusters),
+      stored: await loadState(store, options.clusters()),
       schedule: (request) =>
         firstFit(request, {
           member: 'cluster',
@@ -101,64 +132,74 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
           (error: Error) => done(error),
         );
       },
-      deliver,
-      onCommitFailed: (error) => void recover(error),
+      deliver: (effects) => deliver(life, effects),
+      onCommitFailed: fail,
     });
-    return { core, pump };
+    const life: Life = {
+      core,
+      pump,
+      index: createInstanceIndex(Array.from(core.arbiter.records(), ({ key }) => key)),
+    };
+    return life;
   };
 
-  /** Memory is ahead of the disk: go back to what the disk has, as if the process had started again. */
-  const recover = async (error: Error): Promise<void> => {
-    logger.error('the store refused a write; going back to what it has', { error });
-    options.dropLinks();
-    current = await retry(build, { clock, random, signal: stopping.signal, baseMs: 500, capMs: 10_000 });
-    current.pump.run(() => current.core.tick());
-    logger.info('the store answers again');
-  };
+  const wakeUp = ({ core, pump }: Life): void => pump.run(() => core.tick());
 
-  current = await build();
-  current.pump.run(() => current.core.tick());
+  const lives = await createRebuildable<Life>({
+    build,
+    probe: () => probeStore(store, clock.nowMs()),
+    onFailed(error) {
+      logger.error('the store refused a write; going back to what it has', { error });
+      options.dropLinks();
+    },
+    onRebuilt(life) {
+      // Links that opened meanwhile greeted a core that is gone.
+      options.dropLinks();
+      wakeUp(life);
+      logger.info('the store answers again');
+    },
+    discard: ({ pump }) => pump.stop(),
+    clock,
+    random,
+  });
+  wakeUp(lives.current());
+
+  const coreNow = (): RootCore => lives.current().core;
+  const run = (event: (core: RootCore) => void): void => {
+    const { core, pump } = lives.current();
+    pump.run(() => event(core));
+  };
 
   /** Runs a change; resolves when it is on disk. What the change throws is thrown. */
   const ask = <T>(change: (core: RootCore) => T): Promise<T> =>
     new Promise((resolve, reject) => {
+      const { core, pump } = lives.current();
       let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
-      current.pump.run(
+      waiting.add(reject);
+      pump.run(
         () => {
           try {
-            outcome = { value: change(current.core) };
+            outcome = { value: change(core) };
           } catch (error) {
             outcome = { error };
           }
         },
         (error) => {
-          if (error !== undefined) reject(notStored(error));
-          else if (outcome === undefined) reject(notStored(new Error('stopped')));
+          waiting.delete(reject);
+          if (error !== undefined || outcome === undefined) reject(notStored(lives.failure() ?? error));
           else if ('error' in outcome) reject(outcome.error);
           else resolve(outcome.value);
         },
       );
     });
 
-  const instancesByService = (): Map<string, InstanceView[]> => {
-    const instances = new Map<string, InstanceView[]>();
-    for (const record of current.core.arbiter.records()) {
-      if (record.wanted === 'removed') continue;
-      const view = instanceView(record, usage.get(record.key));
-      const list = instances.get(view.serviceId);
-      if (list === undefined) instances.set(view.serviceId, [view]);
-      else list.push(view);
-    }
-    for (const list of instances.values()) list.sort((a, b) => a.number - b.number);
-    return instances;
-  };
-
-  const viewOf = (service: ServiceRecord | undefined): ServiceView | undefined => {
-    if (service === undefined) return undefined;
-    const instances: InstanceView[] = [];
-    for (const record of current.core.arbiter.records()) {
-      if (record.wanted === 'removed' || parseInstanceKey(record.key).serviceId !== service.id) continue;
-      instances.push(instanceView(record, usage.get(record.key)));
+  const viewOf = (service: ServiceRecord): ServiceView => {
+    const { core, index } = lives.current();
+    const instances = [];
+    for (const key of index.of(service.id)) {
+      const record = core.arbiter.record(key);
+      if (record === undefined || record.wanted === 'removed') continue;
+      instances.push(instanceView(record, usage.of(key)));
     }
     return serviceView(
       service,
@@ -166,47 +207,51 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
     );
   };
 
-  const keepUsage = (rows: readonly UsageRow[]): void => {
-    for (const row of rows) {
-      const logs = row.logs ?? usage.get(row.key)?.logs;
-      usage.set(row.key, logs === undefined ? row : { ...row, logs });
-    }
-  };
+  const viewOfKnown = (service: ServiceRecord | undefined): ServiceView | undefined =>
+    service === undefined ? undefined : viewOf(service);
+
+  /** A cluster speaks for the instances that were given to it. */
+  const isHeldBy = (clusterId: string, key: InstanceKey): boolean =>
+    coreNow()
+      .arbiter.record(key)
+      ?.placements.some(({ member }) => member === clusterId) ?? false;
 
   return {
     registerService: (service) => ask((core) => core.registerService(service)),
     removeService: (serviceId) => ask((core) => core.removeService(serviceId)),
-    service: (serviceId) => viewOf(current.core.service(serviceId)),
-    serviceByJobName: (jobName) => viewOf(current.core.serviceByJobName(jobName)),
-    services() {
-      const instances = instancesByService();
-      return Array.from(current.core.services(), (service) =>
-        serviceView(service, instances.get(service.id) ?? []),
-      );
-    },
+    service: (serviceId) => viewOfKnown(coreNow().service(serviceId)),
+    serviceByJobName: (jobName) => viewOfKnown(coreNow().serviceByJobName(jobName)),
+    services: () => Array.from(coreNow().services(), viewOf),
     requestInstance: (serviceId) => ask((core) => ({ number: core.requestInstance(serviceId) })),
     removeInstance: (serviceId, number) => ask((core) => core.removeInstance(serviceId, number)),
     removeAllInstances: (serviceId) => ask((core) => core.removeAllInstances(serviceId)),
 
-    clusterUp: (id, greeting) => current.pump.run(() => current.core.clusterUp(id, greeting)),
-    clusterDown: (id, reason) => current.pump.run(() => current.core.clusterDown(id, reason)),
-    clusterHeard: (id) => current.core.clusterHeard(id),
+    clusterUp: (id, greeting) => run((core) => core.clusterUp(id, greeting)),
+    clusterDown: (id, reason) => run((core) => core.clusterDown(id, reason)),
+    clusterHeard: (id) => coreNow().clusterHeard(id),
     clusterReport(id, report) {
-      if (report.type === 'usage') keepUsage(report.rows);
-      current.pump.run(() => current.core.clusterReport(id, report));
+      if (report.type === 'usage') usage.keep(report.rows, (key) => isHeldBy(id, key));
+      run((core) => core.clusterReport(id, report));
     },
-    selfLate: (lateMs) => current.pump.run(() => current.core.selfLate(lateMs)),
-    clusterState: (id) => current.core.arbiter.memberState(id),
-    incarnation: () => current.core.arbiter.incarnation,
+    selfLate: (lateMs) => run((core) => core.selfLate(lateMs)),
+    clusterState: (id) => coreNow().arbiter.memberState(id),
+    incarnation: () => coreNow().arbiter.incarnation,
     stop() {
-      stopping.abort();
-      current.pump.stop();
+      lives.stop();
+      for (const reject of waiting) reject(notStored(new Error('the root is stopping')));
+      waiting.clear();
     },
   };
 }
 
-function notStored(cause: Error): OakestraError {
-  return cause instanceof OakestraError
-    ? cause
-    : new OakestraError('unavailable', 'not-stored', 'The change could not be stored; try again', { cause });
+function notStored(cause: Error | undefined): OakestraError {
+  if (cause instanceof OakestraError && cause.kind !== 'unavailable' && cause.kind !== 'exhausted')
+    return cause;
+  const reason = cause === undefined ? '' : `: ${cause.message}`;
+  return new OakestraError(
+    'unavailable',
+    'not-stored',
+    `The change may not have been stored${reason}. Look at the state, then try again`,
+    { cause },
+  );
 }

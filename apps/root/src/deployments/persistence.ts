@@ -1,28 +1,20 @@
 import { parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
-import type { Statement, Store } from '@oakestra/store';
+import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
 import type { RootEffects, ServiceRecord } from './core.ts';
 import type { DeploymentsSchema } from './schema.ts';
 
 type DeploymentsStore = Store<DeploymentsSchema>;
 
-const COUNTER = 'ownership.counter';
-const INCARNATION = 'ownership.incarnation';
-const STORE_INCARNATION = 'ownership.store-incarnation';
-
-/** Reads what the core starts from. Notices when the store is a copy of an earlier state. */
+/** Reads what the core starts from. */
 export async function loadState(
   store: DeploymentsStore,
   members: readonly string[],
 ): Promise<StoredState & { readonly services: readonly ServiceRecord[] }> {
   const rows = await store.db.selectFrom('deployment_instances').select('record').execute();
   const services = await store.db.selectFrom('deployment_services').selectAll().execute();
-  const knownStore = await store.meta.get(STORE_INCARNATION);
-  if (knownStore !== store.incarnation) await store.meta.set(STORE_INCARNATION, store.incarnation);
   return {
-    incarnation: (await store.meta.get(INCARNATION)) ?? store.incarnation,
-    counter: Number((await store.meta.get(COUNTER)) ?? 0),
-    wasRestored: knownStore !== undefined && knownStore !== store.incarnation,
+    ...(await readTierLife(store)),
     members,
     records: rows.map((row) => JSON.parse(row.record) as InstanceRecord),
     services: services.map((row) => ({
@@ -36,7 +28,7 @@ export async function loadState(
 
 /** The statements that make the effects of one event durable, as one batch. */
 export function statementsOf(store: DeploymentsStore, effects: RootEffects): Statement[] {
-  const { db, meta } = store;
+  const { db } = store;
   const statements: Statement[] = [];
   for (const [id, service] of effects.serviceWrites) {
     if (service === null) statements.push(db.deleteFrom('deployment_services').where('id', '=', id));
@@ -68,8 +60,7 @@ export function statementsOf(store: DeploymentsStore, effects: RootEffects): Sta
     }
   }
   if (effects.counter !== undefined) {
-    statements.push(meta.assignment(COUNTER, String(effects.counter.counter)));
-    statements.push(meta.assignment(INCARNATION, effects.counter.incarnation));
+    statements.push(...tierLifeAssignments(store, effects.counter));
   }
   return statements;
 }

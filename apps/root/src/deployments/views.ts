@@ -1,9 +1,8 @@
-import { parseInstanceKey, type StatusWord, type Usage } from '@oakestra/contracts';
+import { parseInstanceKey, type StatusWord } from '@oakestra/contracts';
 import type { InstanceRecord } from '@oakestra/ownership';
 import type { ServiceRecord } from './core.ts';
 import type { InstanceView, ServiceView } from './deployments.ts';
-
-export type UsageRow = Usage['rows'][number];
+import type { UsageRow } from './usage-book.ts';
 
 export function instanceView(record: InstanceRecord, usage: UsageRow | undefined): InstanceView {
   const { serviceId, number } = parseInstanceKey(record.key);
