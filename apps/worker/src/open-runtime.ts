@@ -42,6 +42,7 @@ export async function openRuntime(
     logger,
     stateDirectory: join(settings.stateDirectory, 'runtime'),
     cgroupParent: settings.cgroupParent,
+    onStep: (step, durationMs) => logger.debug('runtime step ended', { step, durationMs }),
   });
   return {
     runtime,

@@ -39,8 +39,8 @@ export type Timeline = ReadonlyMap<string, number>;
 export function parseLog(text: string): LogEntry[] {
   return text.split('\n').flatMap((line) => {
     try {
-      const { time, component, message, step } = JSON.parse(line) as Readonly<Record<string, string>>;
-      const what = step === undefined ? message : `${message} ${step}`;
+      const { time, component, message, step, type } = JSON.parse(line) as Readonly<Record<string, string>>;
+      const what = [message, step ?? type].filter((word) => word !== undefined).join(': ');
       return [{ atMs: Date.parse(time ?? ''), name: `${component}: ${what}` }];
     } catch {
       return [];

@@ -81,12 +81,14 @@ export function createUplink(options: UplinkOptions): Uplink {
   };
 
   const send = (report: TierReport): void => {
+    logger.debug('message sent', { type: report.type });
     connection?.send(CLASS_OF[report.type], report.type, report);
   };
 
   const serve = (engine: InstanceEngine, opened: LinkConnection): void => {
     connection = opened;
     opened.onMessage((message) => {
+      logger.debug('command received', { type: message.type });
       try {
         engine.rootCommand(commandSchema.parse(message.body));
       } catch (error) {

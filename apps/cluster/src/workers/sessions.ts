@@ -80,6 +80,7 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
       }
       case 'report': {
         const report = reportSchema.parse(JSON.parse(payload));
+        logger.debug('message received', { worker: workerId, type: report.type });
         engine.workerReport(workerId, report);
         if (report.type === 'usage') options.onUsage(report);
         if (report.type === 'facts') factsChanged();
@@ -106,6 +107,7 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
 
     send(workerId, command) {
       const { topic, payload } = encode(command, options.engine());
+      logger.debug('command sent', { worker: workerId, type: command.type });
       broker.publish(workerId, topic, payload);
     },
 

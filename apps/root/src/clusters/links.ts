@@ -66,6 +66,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     let isGreeted = false;
     connection.onMessage((message) => {
       seenAtMs.set(id, clock.nowMs());
+      logger.debug('message received', { cluster: name, type: message.type });
       try {
         if (message.type === 'greeting') {
           const greeting: Greeting = greetingSchema.parse(message.body);
@@ -93,6 +94,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
   return {
     send(clusterId, command) {
       const epoch = 'epoch' in command ? { epoch: command.epoch } : {};
+      logger.debug('command sent', { cluster: clusterId, type: command.type });
       return connections.get(clusterId)?.send(COMMAND_CLASS, command.type, command, epoch) ?? false;
     },
     dropAll() {

@@ -49,6 +49,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
   let running: Promise<void> = Promise.resolve();
 
   const receive = (topic: string, payload: string): void => {
+    logger.debug('command received', { type: topic.slice(topic.lastIndexOf('/') + 1) });
     try {
       if (topic === workerTopic(workerId, 'deploy')) options.onCommand(decodeDeploy(payload));
       else if (topic === workerTopic(workerId, 'remove')) options.onCommand(decodeRemove(payload));
@@ -124,6 +125,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       running = run();
     },
     send(report) {
+      logger.debug('message sent', { type: report.type });
       session?.publish(workerTopic(workerId, 'report'), JSON.stringify(report));
     },
     isConnected: () => session !== undefined,

@@ -88,12 +88,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
         signal,
       });
       await writeFile(hostsPathOf(runtimeId), instanceHosts({ hostname: hostnameOf(key), address }));
+      logger.debug('network attached', { instance: runtimeId });
     };
     const prepare = async () => {
       const image = await runtime.prepareImage(imageOf(entry), {
         signal,
         onProgress: (progress) => options.onProgress(key, attempt, describeProgress(progress)),
       });
+      logger.debug('image resolved', { instance: runtimeId });
       options.onImagePinned(key, attempt, image.pinnedReference);
       return image;
     };

@@ -37,7 +37,7 @@ export interface ContainerdRuntimeOptions {
   readonly limits?: Partial<ProcessLimits>;
   /** Creations and starts at the same time, default 4: more do not become faster, only later. */
   readonly concurrentStarts?: number;
-  /** For benchmarks. */
+  /** For logs and benchmarks. */
   readonly onStep?: OnStep;
 }
 
