@@ -16,6 +16,7 @@ import { promisify } from 'node:util';
 import { BUNDLES, NATIVE_PACKAGES } from './build/bundles.mjs';
 import { isFresh, writeBuildRecord } from './build/freshness.mjs';
 import { forbiddenIn, packagesIn } from './build/packages-in.mjs';
+import { without } from './build/without-plugin.mjs';
 
 const DIRECTORY = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(DIRECTORY, 'dist');
@@ -91,6 +92,7 @@ async function bundleOne(bundle, version) {
         'import.meta.filename': '__filename',
       },
       inject: [join(DIRECTORY, 'scripts/build/import-meta-url.js')],
+      plugins: [without(bundle.without ?? [])],
       logLevel: 'silent',
     })
     .catch((error) => {

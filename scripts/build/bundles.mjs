@@ -8,6 +8,7 @@ export const NATIVE_PACKAGES = ['@photostructure/sqlite', '@node-rs/argon2'];
  * @property {string} name      `dist/<name>.cjs`
  * @property {string} entry
  * @property {'all' | readonly string[]} forbidden  npm packages that must not get in; `all`: none may
+ * @property {readonly string[]} [without]  modules that it never uses and that are left out
  * @property {boolean} [isProgram]    gets a shebang and may be executed
  * @property {boolean} [keepsNames]   names of classes and functions survive: stack traces stay readable
  * @property {boolean} [hasCodeCache] compiled at build time, for less memory and a faster start
@@ -30,12 +31,21 @@ const NOT_IN_WORKER = [
 const NOT_IN_SERVERS = ['mqtt', 'prom-client', 'undici'];
 const NOT_IN_TOOLS = [...NOT_IN_WORKER, 'mqtt'];
 
+/** Diagnostics of gRPC that load .proto files at run time: nobody asks for them. */
+const UNUSED_OF_GRPC = ['@grpc/proto-loader'];
+const GRPC_SERVER = ['server', 'server-credentials', 'server-interceptors'].map(
+  (name) => `@grpc/grpc-js/build/src/${name}.js`,
+);
+/** Transports of MQTT other than TLS, and timers of browsers. */
+const UNUSED_OF_MQTT = ['socks', 'ws', 'worker-timers'];
+
 /** @type {readonly Bundle[]} */
 export const BUNDLES = [
   { name: 'oakestra', entry: 'apps/oakestra/src/main.ts', forbidden: 'all', isProgram: true },
   {
     name: 'root',
     entry: 'apps/oakestra/src/root-bundle.ts',
+    without: UNUSED_OF_GRPC,
     forbidden: ['aedes', ...NOT_IN_SERVERS],
     keepsNames: true,
     hasCodeCache: true,
@@ -43,6 +53,7 @@ export const BUNDLES = [
   {
     name: 'cluster',
     entry: 'apps/oakestra/src/cluster-bundle.ts',
+    without: UNUSED_OF_GRPC,
     forbidden: ['@node-rs/argon2', '@peculiar/x509', 'jose', 'reflect-metadata', ...NOT_IN_SERVERS],
     keepsNames: true,
     hasCodeCache: true,
@@ -50,7 +61,8 @@ export const BUNDLES = [
   {
     name: 'worker',
     entry: 'apps/oakestra/src/worker-bundle.ts',
-    forbidden: NOT_IN_WORKER,
+    forbidden: [...NOT_IN_WORKER, 'protobufjs'],
+    without: [...UNUSED_OF_GRPC, ...GRPC_SERVER, ...UNUSED_OF_MQTT],
     hasCodeCache: true,
   },
   {
@@ -58,7 +70,12 @@ export const BUNDLES = [
     entry: 'apps/oakestra/src/up-bundle.ts',
     forbidden: [...NOT_IN_TOOLS, '@grpc/grpc-js', 'zod'],
   },
-  { name: 'image-pull', entry: 'apps/oakestra/src/image-pull-bundle.ts', forbidden: NOT_IN_TOOLS },
+  {
+    name: 'image-pull',
+    entry: 'apps/oakestra/src/image-pull-bundle.ts',
+    forbidden: NOT_IN_TOOLS,
+    without: [...UNUSED_OF_GRPC, ...GRPC_SERVER],
+  },
   {
     name: 'sqlite-thread',
     entry: 'packages/store/src/sqlite-thread.ts',
