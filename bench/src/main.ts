@@ -25,7 +25,9 @@ main().then(
   },
   (error: unknown) => {
     const isOurs = error instanceof OakestraError;
-    process.stderr.write(`${isOurs ? messageOf(error) : error instanceof Error ? error.stack : String(error)}\n`);
+    process.stderr.write(
+      `${isOurs ? messageOf(error) : error instanceof Error ? error.stack : String(error)}\n`,
+    );
     process.exitCode = isOurs && error.kind === 'invalid' ? 2 : 1;
   },
 );

@@ -18,10 +18,13 @@ describe('the options of a benchmark', () => {
     expect(options).toMatchObject({ benchmark: 'footprint', isJson: true, windowSeconds: 5 });
   });
 
-  it.each([[[]], [['deploy', 'footprint']], [['deploy', '--runs']], [['deploy', '--runs', '0']], [['--help']]])(
-    'explains itself for %j',
-    (argv) => {
-      expect(() => parseOptions(argv)).toThrow('Usage: npm run bench');
-    },
-  );
+  it.each([
+    [[]],
+    [['deploy', 'footprint']],
+    [['deploy', '--runs']],
+    [['deploy', '--runs', '0']],
+    [['--help']],
+  ])('explains itself for %j', (argv) => {
+    expect(() => parseOptions(argv)).toThrow('Usage: npm run bench');
+  });
 });

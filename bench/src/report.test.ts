@@ -5,7 +5,13 @@ const report: BenchmarkReport = {
   name: 'deploy',
   conditions: { runs: 50 },
   figures: [
-    { name: 'deploy_p50_ms', unit: 'ms', value: 120.12345, reference: { name: 'ctr run', value: 80 }, budget: 136 },
+    {
+      name: 'deploy_p50_ms',
+      unit: 'ms',
+      value: 120.12345,
+      reference: { name: 'ctr run', value: 80 },
+      budget: 136,
+    },
     { name: 'burst_100_s', unit: 's', value: 7, reference: { name: 'budget', value: 6 }, budget: 6 },
   ],
   details: [{ title: 'Hops', rows: [['network', '12.0']] }],

@@ -2,7 +2,7 @@ import type { BenchmarkOptions } from '../options.ts';
 import type { BenchmarkReport, Table } from '../report.ts';
 import { shown } from '../report.ts';
 import { median, quantile } from '../statistics.ts';
-import { startSystem, type System, watchLoad } from '../system/index.ts';
+import { type System, startSystem, watchLoad } from '../system/index.ts';
 import { runBurst, untilNothingIsLeft } from './burst.ts';
 import { type ContainerdEvents, watchContainerd } from './containerd-events.ts';
 import { type ContainerdFloor, openContainerdFloor } from './containerd-floor.ts';
@@ -137,7 +137,10 @@ function spread({ deployMs, undeployMs, floorMs }: Samples): Table {
   };
 }
 
-function burstTable(count: number, { seconds, undeploySeconds }: Awaited<ReturnType<typeof runBurst>>): Table {
+function burstTable(
+  count: number,
+  { seconds, undeploySeconds }: Awaited<ReturnType<typeof runBurst>>,
+): Table {
   return {
     title: `${count} instances at once`,
     rows: [

@@ -1,13 +1,16 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { namespaceNameOf, namespacePath } from '@oakestra/host';
-import { existsSync } from 'node:fs';
 import type { Api, System } from '../system/index.ts';
 import type { ContainerdEvents } from './containerd-events.ts';
 
 const TIMEOUT_MS = 30_000;
 const LOOK_EVERY_MS = 1;
-/** What containerd tells when the last trace of an instance goes. */
-const GONE = ['/tasks/delete', '/containers/delete', '/snapshot/remove'];
+/** What containerd tells when an instance goes. Of snapshots that its own collection removes it tells nothing. */
+const GONE = ['/tasks/delete', '/containers/delete'];
+/** Below the folder of a containerd of the testbed. */
+const SNAPSHOTS = 'containerd-root/io.containerd.snapshotter.v1.overlayfs/snapshots';
 
 /** A service of which one instance at a time is deployed and undeployed, and how long both take. */
 export interface Deployment {
@@ -26,13 +29,17 @@ export function createDeployment(options: {
   readonly events: ContainerdEvents;
 }): Deployment {
   const { serviceId, jobName, events } = options;
-  const { api, namespacePrefix } = options.system;
+  const { api, containerd, namespacePrefix } = options.system;
+  const snapshotFolder = join(dirname(containerd.address), SNAPSHOTS);
+  const snapshots = (): string[] => readdirSync(snapshotFolder).map((name) => join(snapshotFolder, name));
+  let earlierSnapshots: ReadonlySet<string> = new Set();
   let instance: number | undefined;
   let expectedMs = 0;
   let span = { fromMs: 0, toMs: 0 };
 
   return {
     async deploy() {
+      earlierSnapshots = new Set(snapshots());
       const fromMs = Date.now();
       const startedMs = performance.now();
       await api.deploy(serviceId);
@@ -47,14 +54,19 @@ export function createDeployment(options: {
 
     async undeploy() {
       if (instance === undefined) throw new Error('nothing is deployed');
-      const path = namespacePath(namespaceNameOf(namespacePrefix, `${jobName}.instance.${instance}`));
-      if (!existsSync(path)) throw new Error(`${path} was to be there before the instance is undeployed`);
+      const paths = [
+        namespacePath(namespaceNameOf(namespacePrefix, `${jobName}.instance.${instance}`)),
+        ...snapshots().filter((path) => !earlierSnapshots.has(path)),
+      ];
+      if (paths.length < 2 || !paths.every(existsSync)) {
+        throw new Error(`namespace and snapshot were to be there before: ${paths.join(', ')}`);
+      }
       const gone = events.next(GONE, TIMEOUT_MS);
       const startedMs = performance.now();
       await api.undeploy(serviceId, instance);
-      const [containerGoneMs, namespaceGoneMs] = await Promise.all([gone, untilGone(path)]);
+      const goneAtMs = await Promise.all([gone, ...paths.map(untilGone)]);
       instance = undefined;
-      return Math.max(containerGoneMs, namespaceGoneMs) - startedMs;
+      return Math.max(...goneAtMs) - startedMs;
     },
 
     lastSpan: () => span,

@@ -1,5 +1,5 @@
-import { median } from '../statistics.ts';
 import type { Table } from '../report.ts';
+import { median } from '../statistics.ts';
 import type { System } from '../system/index.ts';
 import type { Deployment } from './deployment.ts';
 
@@ -24,7 +24,10 @@ export async function measureHops({
   const [above, below] = await Promise.all([system.controlPlane().output(), system.worker().output()]);
   const lines = parseLog(`${above}\n${below}`);
   const timelines = spans.map((span) => timelineOf(lines, span));
-  return { title: `Where the time goes, ms after POST (median of ${runs}, logged at level debug)`, rows: hopRows(timelines) };
+  return {
+    title: `Where the time goes, ms after POST (median of ${runs}, logged at level debug)`,
+    rows: hopRows(timelines),
+  };
 }
 
 export interface LogEntry {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@oakestra/testbed';
 import type { BenchmarkOptions } from '../options.ts';
 import { type BenchmarkReport, type Figure, shown, type Table } from '../report.ts';
-import { startSystem, type System, watchLoad } from '../system/index.ts';
+import { type System, startSystem, watchLoad } from '../system/index.ts';
 import { type CountingRelay, startCountingRelay, type Traffic } from './counting-relay.ts';
 import { engineMib, workerInstallation } from './install-size.ts';
 import {
@@ -171,7 +171,11 @@ function figuresOf(idle: Observation, busy: Observation, bare: ProcessMemory): F
   ];
 }
 
-function daemonTable(title: string, { worker, controlPlane, traffic }: Observation, bare: ProcessMemory): Table {
+function daemonTable(
+  title: string,
+  { worker, controlPlane, traffic }: Observation,
+  bare: ProcessMemory,
+): Table {
   const row = (name: string, one: ProcessMemory & Partial<ProcessRates>): string[] => [
     name,
     ...[one.residentMib, one.privateMib, one.cpuPercent, one.writtenBytesPerMin].map((value) =>
@@ -185,7 +189,9 @@ function daemonTable(title: string, { worker, controlPlane, traffic }: Observati
       row('worker', worker),
       row('root and cluster', controlPlane),
       row('bare node process', bare),
-      [`between worker and cluster: ${shown(traffic.payloadBytes)} B/min of MQTT, ${shown(traffic.wireBytes)} of TLS`],
+      [
+        `between worker and cluster: ${shown(traffic.payloadBytes)} B/min of MQTT, ${shown(traffic.wireBytes)} of TLS`,
+      ],
     ],
   };
 }

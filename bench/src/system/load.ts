@@ -22,7 +22,8 @@ export function watchLoad(): LoadWatch {
       return {
         machine: `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
         'load average (1 min)': `${before.average} before, ${after.average} after`,
-        'runnable processes, this one included': running.length === 0 ? 'not sampled' : `median ${median(running)}`,
+        'runnable processes, this one included':
+          running.length === 0 ? 'not sampled' : `median ${median(running)}`,
       };
     },
   };

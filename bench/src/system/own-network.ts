@@ -15,11 +15,10 @@ export async function runInOwnNetwork(): Promise<number | undefined> {
     return undefined;
   }
   const [script = '', ...args] = process.argv.slice(1);
-  const child = spawn(
-    'unshare',
-    ['--net', '--', process.execPath, ...process.execArgv, script, ...args],
-    { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } },
-  );
+  const child = spawn('unshare', ['--net', '--', process.execPath, ...process.execArgv, script, ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, [MARK]: '1' },
+  });
   // Ctrl-C reaches the whole group anyway; whoever is told alone passes it on.
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
   const ignore = (): void => {};

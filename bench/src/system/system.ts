@@ -54,7 +54,11 @@ const CONTAINERD_NAMESPACE = 'oakestra-bench';
 /** Starts everything with the image in its registry. On failure, and by `close()`, all of it is taken away again. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   if (!existsSync(PROGRAM)) {
-    throw new OakestraError('not-found', 'not-built', 'There is nothing to measure yet: run "npm run build" first');
+    throw new OakestraError(
+      'not-found',
+      'not-built',
+      'There is nothing to measure yet: run "npm run build" first',
+    );
   }
   const testbed = await openTestbed();
   try {
@@ -67,16 +71,25 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   }
 }
 
-async function startParts(testbed: Awaited<ReturnType<typeof openTestbed>>, options: SystemOptions): Promise<System> {
+async function startParts(
+  testbed: Awaited<ReturnType<typeof openTestbed>>,
+  options: SystemOptions,
+): Promise<System> {
   const owner = basename(testbed.directory).split('-').slice(1, 3).join('-');
   // Swept by the next run, should this one be killed.
   const namespacePrefix = `otb${owner}w`;
   const cgroupParent = `/otb-${owner}`;
   testbed.defer('networks of instances', async () => {
     const names = await listNamespaces(namespacePrefix);
-    await createIp().batch(names.map((name) => `netns del ${name}`), { isTolerant: true });
+    await createIp().batch(
+      names.map((name) => `netns del ${name}`),
+      { isTolerant: true },
+    );
   });
-  testbed.defer('cgroups', async () => removeCgroup(await readCgroupLayout(), cgroupParent));
+  testbed.defer('cgroups', async () => {
+    const layout = await readCgroupLayout();
+    if (layout !== undefined) await removeCgroup(layout, cgroupParent);
+  });
 
   const containerd = await testbed.containerd();
   const registry = await testbed.registry();
