@@ -44,6 +44,7 @@ export function createReporter(options: {
   let lastFlushMs = Number.NEGATIVE_INFINITY;
   let flushAtMs: number | undefined;
   let digestAtMs: number | undefined;
+  let lastDigestMs = Number.NEGATIVE_INFINITY;
 
   const flushBy = (atMs: number): void => {
     if (flushAtMs === undefined || atMs < flushAtMs) flushAtMs = atMs;
@@ -56,6 +57,19 @@ export function createReporter(options: {
     if (changes === undefined) return;
     lastFlushMs = nowMs();
     messages.push(changes);
+  };
+
+  const flushNow = (): void => {
+    flushAtMs = nowMs();
+    flushIfDue();
+  };
+
+  const digestIfDue = (): void => {
+    if (digestAtMs === undefined || nowMs() < digestAtMs) return;
+    digestAtMs = nowMs() + timing.digestMs;
+    lastDigestMs = nowMs();
+    flushNow();
+    messages.push(publisher.digest());
   };
 
   const changed = (urgency: 'urgent' | 'lazy'): void => {
@@ -76,6 +90,7 @@ export function createReporter(options: {
       isUp = true;
       flushAtMs = undefined;
       messages = [publisher.restart()];
+      lastDigestMs = nowMs();
       digestAtMs = nowMs() + timing.digestMs;
     },
     sessionDown() {
@@ -85,24 +100,22 @@ export function createReporter(options: {
       digestAtMs = undefined;
     },
     answer(request) {
-      if (isUp) messages.push(publisher.answer(request));
+      if (!isUp) return;
+      // A digest counts what is pending: without it, it would only show a difference again.
+      if (request.want === 'digest') flushNow();
+      messages.push(publisher.answer(request));
     },
     offerDigest() {
-      if (isUp && !publisher.hasPending()) messages.push(publisher.digest());
+      if (isUp)
+        digestAtMs = Math.min(digestAtMs ?? nowMs(), Math.max(nowMs(), lastDigestMs + timing.togetherMs));
     },
-    tick() {
-      if (digestAtMs !== undefined && nowMs() >= digestAtMs) {
-        digestAtMs = nowMs() + timing.digestMs;
-        flushAtMs = nowMs();
-        flushIfDue();
-        messages.push(publisher.digest());
-      }
-    },
+    tick: digestIfDue,
     nextDeadlineMs() {
       if (flushAtMs === undefined) return digestAtMs;
       return digestAtMs === undefined ? flushAtMs : Math.min(flushAtMs, digestAtMs);
     },
     takeMessages() {
+      digestIfDue();
       flushIfDue();
       const taken = messages;
       messages = [];

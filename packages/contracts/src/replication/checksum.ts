@@ -1,6 +1,6 @@
 /**
- * A 52-bit hash of a text, as base 36. Not cryptographic: it finds accidents, not attacks, and both ends are
- * authenticated. Two multiplicative lanes over UTF-16 code units, mixed with the murmur3 finaliser.
+ * A 52-bit hash of a text. Not cryptographic: it finds accidents, not attacks, and both ends are authenticated. Two
+ * multiplicative lanes over UTF-16 code units, mixed with the murmur3 finaliser.
  */
 export function textHash(text: string): number {
   let low = 0x9e3779b9 | 0;
@@ -23,20 +23,30 @@ function finalise(lane: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
+/** What a row adds to the checksums; computed once, so that a digest of many rows is a walk over numbers. */
+export interface Fingerprint {
+  readonly keyHash: number;
+  /** Of key and value together. */
+  readonly rowHash: number;
+}
+
+export function fingerprintOf(key: string, hash: string, keyHash = textHash(key)): Fingerprint {
+  return { keyHash, rowHash: textHash(`${key}\n${hash}`) };
+}
+
+export function bucketOf({ keyHash }: Pick<Fingerprint, 'keyHash'>, bucketCount: number): number {
+  return keyHash % bucketCount;
+}
+
 /** Sums of two 52-bit numbers stay exact in a double. */
 const MODULUS = 2 ** 52;
 
-export function bucketOf(key: string, bucketCount: number): number {
-  return textHash(key) % bucketCount;
-}
-
-/** Checksums of all buckets over `(key, hash of the value)` pairs. */
-export function bucketChecksums(rows: Iterable<readonly [string, string]>, bucketCount: number): string[] {
+/** Checksums of all buckets; a sum does not depend on the order of the rows. */
+export function bucketChecksums(rows: Iterable<Fingerprint>, bucketCount: number): string[] {
   const sums = new Array<number>(bucketCount).fill(0);
-  for (const [key, hash] of rows) {
-    const bucket = bucketOf(key, bucketCount);
-    // A sum does not depend on the order of the rows.
-    sums[bucket] = ((sums[bucket] ?? 0) + textHash(`${key}\n${hash}`)) % MODULUS;
+  for (const row of rows) {
+    const bucket = bucketOf(row, bucketCount);
+    sums[bucket] = ((sums[bucket] ?? 0) + row.rowHash) % MODULUS;
   }
   return sums.map((sum) => sum.toString(36));
 }

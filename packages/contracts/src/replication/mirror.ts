@@ -1,9 +1,8 @@
-import { bucketChecksums, bucketOf } from './checksum.ts';
+import { bucketChecksums, bucketOf, type Fingerprint, fingerprintOf } from './checksum.ts';
 import type { Changes, Digest, Page, Row, Source, SyncRequest } from './messages.ts';
 
-interface MirrorRow<Value> {
+interface MirrorRow<Value> extends Fingerprint {
   readonly sequence: number;
-  readonly hash: string;
   /**
    * null: deleted; kept until a digest agrees, so that an older change cannot bring it back.
    * undefined: a row that we cannot read; kept because it counts in the checksums.
@@ -41,19 +40,24 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
   /** As of this sequence number the mirror was proven equal: what is older and absent was deleted. */
   let verifiedSequence = 0;
   let isSynced = false;
+  /** Buckets that were asked for and have not come completely; the digest is asked for after the last one. */
+  const awaited = new Set<string>();
 
+  /** Says whether the value changed. */
   const apply = (row: Row): boolean => {
     const present = rows.get(row.key);
-    if (present === undefined ? row.sequence <= verifiedSequence : row.sequence <= present.sequence)
-      return false;
+    const knownSequence = present?.sequence ?? verifiedSequence;
+    if (row.sequence <= knownSequence) return false;
     const value = row.value === null ? null : parse(row.value);
-    if (value === null && present === undefined) return false;
-    rows.set(row.key, { sequence: row.sequence, hash: row.hash, value });
-    return true;
+    const { key, sequence } = row;
+    rows.set(key, { sequence, value, ...fingerprintOf(key, row.hash, present?.keyHash) });
+    return value !== null || (present !== undefined && present.value !== null);
   };
 
+  const applyAll = (list: readonly Row[]): string[] => list.filter(apply).map((row) => row.key);
+
   const receiveChanges = (message: Changes): Received => {
-    const changed = message.rows.filter(apply).map((row) => row.key);
+    const changed = applyAll(message.rows);
     const isGap = message.from > lastSequence;
     lastSequence = Math.max(lastSequence, message.to);
     if (!isGap) return { changed, requests: [], becameSynced: false };
@@ -61,21 +65,25 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
     return { changed, requests: [{ type: 'sync', want: 'digest' }], becameSynced: false };
   };
 
+  const differingBuckets = (theirs: readonly string[]): SyncRequest[] => {
+    const mine = bucketChecksums(present(), theirs.length);
+    const requests: SyncRequest[] = [];
+    for (const [bucket, checksum] of theirs.entries()) {
+      if (mine[bucket] === checksum) continue;
+      requests.push({ type: 'sync', want: 'bucket', bucketCount: theirs.length, bucket, after: '' });
+      awaited.add(`${theirs.length} ${bucket}`);
+    }
+    return requests;
+  };
+
+  function* present(): Generator<Fingerprint> {
+    for (const row of rows.values()) if (row.value !== null) yield row;
+  }
+
   const receiveDigest = (message: Digest): Received => {
     if (message.sequence < lastSequence) return NOTHING;
-    const bucketCount = message.buckets.length;
-    const mine = bucketChecksums(
-      Array.from(rows)
-        .filter(([, row]) => row.value !== null)
-        .map(([key, row]) => [key, row.hash] as const),
-      bucketCount,
-    );
-    const requests: SyncRequest[] = [];
-    for (const [bucket, checksum] of message.buckets.entries()) {
-      if (mine[bucket] !== checksum) {
-        requests.push({ type: 'sync', want: 'bucket', bucketCount, bucket, after: '' });
-      }
-    }
+    awaited.clear();
+    const requests = differingBuckets(message.buckets);
     if (requests.length > 0) {
       isSynced = false;
       return { changed: [], requests, becameSynced: false };
@@ -88,32 +96,30 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
     return { changed: [], requests: [], becameSynced };
   };
 
-  const receivePage = (message: Page): Received => {
-    const changed = message.rows.filter(apply).map((row) => row.key);
+  /** Rows that the page should list and does not were deleted. */
+  const applyAbsences = (message: Page): string[] => {
     const listed = new Set(message.rows.map((row) => row.key));
+    const isCovered = (key: string): boolean =>
+      key > message.after && (message.until === null || key <= message.until) && !listed.has(key);
+    const changed: string[] = [];
     for (const [key, row] of rows) {
-      const isCovered =
-        key > message.after &&
-        (message.until === null || key <= message.until) &&
-        bucketOf(key, message.bucketCount) === message.bucket;
-      if (isCovered && !listed.has(key) && row.value !== null && row.sequence <= message.sequence) {
-        rows.set(key, { sequence: message.sequence, hash: '', value: null });
-        changed.push(key);
-      }
+      if (row.value === null || row.sequence > message.sequence) continue;
+      if (bucketOf(row, message.bucketCount) !== message.bucket || !isCovered(key)) continue;
+      rows.set(key, { ...row, sequence: message.sequence, value: null });
+      changed.push(key);
     }
-    const requests: SyncRequest[] =
-      message.until === null
-        ? [{ type: 'sync', want: 'digest' }]
-        : [
-            {
-              type: 'sync',
-              want: 'bucket',
-              bucketCount: message.bucketCount,
-              bucket: message.bucket,
-              after: message.until,
-            },
-          ];
-    return { changed, requests, becameSynced: false };
+    return changed;
+  };
+
+  const receivePage = (message: Page): Received => {
+    const changed = [...applyAll(message.rows), ...applyAbsences(message)];
+    const { bucketCount, bucket } = message;
+    if (message.until !== null) {
+      const next: SyncRequest = { type: 'sync', want: 'bucket', bucketCount, bucket, after: message.until };
+      return { changed, requests: [next], becameSynced: false };
+    }
+    const isLast = awaited.delete(`${bucketCount} ${bucket}`) && awaited.size === 0;
+    return { changed, requests: isLast ? [{ type: 'sync', want: 'digest' }] : [], becameSynced: false };
   };
 
   return {
@@ -122,6 +128,7 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
     },
     beginSession(next) {
       isSynced = false;
+      awaited.clear();
       if (source?.incarnation === next.incarnation && source.boot === next.boot) return;
       rows.clear();
       source = next;

@@ -1,9 +1,16 @@
-import { bucketChecksums, bucketOf, suitableBucketCount, textHash } from './checksum.ts';
+import {
+  bucketChecksums,
+  bucketOf,
+  type Fingerprint,
+  fingerprintOf,
+  suitableBucketCount,
+  textHash,
+} from './checksum.ts';
 import type { Changes, Digest, Page, Row, Source, SyncRequest } from './messages.ts';
 
 const PAGE_ROWS = 50;
 
-interface PublishedRow {
+interface PublishedRow extends Fingerprint {
   readonly sequence: number;
   readonly hash: string;
   readonly value: unknown;
@@ -41,17 +48,15 @@ export function createPublisher<Value>(source: Source): Publisher<Value> {
     type: 'digest',
     source,
     sequence,
-    buckets: bucketChecksums(
-      Array.from(rows, ([key, row]) => [key, row.hash] as const),
-      suitableBucketCount(rows.size),
-    ),
+    buckets: bucketChecksums(rows.values(), suitableBucketCount(rows.size)),
   });
 
   const page = (request: Extract<SyncRequest, { want: 'bucket' }>): Page => {
-    const keys = [...rows.keys()]
-      .filter((key) => key > request.after && bucketOf(key, request.bucketCount) === request.bucket)
-      .sort();
-    const chosen = keys.slice(0, PAGE_ROWS);
+    const keys: string[] = [];
+    for (const [key, row] of rows) {
+      if (bucketOf(row, request.bucketCount) === request.bucket && key > request.after) keys.push(key);
+    }
+    const chosen = keys.sort().slice(0, PAGE_ROWS);
     return {
       type: 'page',
       source,
@@ -67,9 +72,10 @@ export function createPublisher<Value>(source: Source): Publisher<Value> {
   return {
     set(key, value) {
       const hash = textHash(JSON.stringify(value)).toString(36);
-      if (rows.get(key)?.hash === hash) return false;
+      const present = rows.get(key);
+      if (present?.hash === hash) return false;
       sequence += 1;
-      rows.set(key, { sequence, hash, value });
+      rows.set(key, { sequence, hash, value, ...fingerprintOf(key, hash, present?.keyHash) });
       pending.add(key);
       return true;
     },

@@ -1,0 +1,165 @@
+import type { Epoch, InstanceKey, TierReport } from '@oakestra/contracts';
+import type { Reporter } from '@oakestra/ownership';
+import type { InstanceEntry, Outcome, WorkerMeta } from './entry.ts';
+import { createLive, type Live, phaseOf, STATUS_OF_PHASE } from './live.ts';
+import type { InstanceAction, WorkerEffects } from './steps.ts';
+
+/** What the worker holds: its entries, what goes on with each, and what is to be written, said and done about it. */
+export interface Holdings {
+  readonly entries: ReadonlyMap<InstanceKey, InstanceEntry>;
+  live(key: InstanceKey): Live;
+  knownLive(key: InstanceKey): Live | undefined;
+  lives(): IterableIterator<[InstanceKey, Live]>;
+  write(entry: InstanceEntry): void;
+  erase(key: InstanceKey): void;
+  sawEpoch(epoch: Epoch): void;
+  highestEpoch(): Epoch;
+  /** See `WorkerMeta.fenceByMs`. */
+  fenceBy(atMs: number | null): void;
+  fencedBy(): number | null;
+  relabel(entry: InstanceEntry): void;
+  publish(entry: InstanceEntry): void;
+  say(report: TierReport): void;
+  /** Compares what is wanted with what is, and takes the next step. */
+  decide(key: InstanceKey): void;
+  end(entry: InstanceEntry, outcome: Outcome, detail: string): void;
+  takeEffects(): WorkerEffects;
+}
+
+export function createHoldings(options: {
+  readonly meta: WorkerMeta;
+  readonly entries: readonly InstanceEntry[];
+  readonly reporter: Reporter;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly address: () => string;
+}): Holdings {
+  const { reporter, nowMs } = options;
+  const entries = new Map<InstanceKey, InstanceEntry>(options.entries.map((entry) => [entry.key, entry]));
+  const lives = new Map<InstanceKey, Live>();
+  let { highestEpoch } = options.meta;
+  let fenceByMs: number | null = null;
+  let writes = new Map<InstanceKey, InstanceEntry | null>();
+  let meta: WorkerMeta | undefined;
+  let sends: TierReport[] = [];
+  let actions: InstanceAction[] = [];
+
+  const live = (key: InstanceKey): Live => {
+    let present = lives.get(key);
+    if (present === undefined) {
+      present = createLive();
+      lives.set(key, present);
+    }
+    return present;
+  };
+
+  const write = (entry: InstanceEntry): void => {
+    entries.set(entry.key, entry);
+    writes.set(entry.key, entry);
+  };
+
+  const writeMeta = (): void => {
+    meta = { incarnation: options.meta.incarnation, highestEpoch, fenceByMs };
+  };
+
+  const publish = (entry: InstanceEntry): void => {
+    const state = live(entry.key);
+    const phase = phaseOf(entry, state);
+    const isLeaving = entry.wanted === 'removed' && phase !== 'removed';
+    const previous = reporter.get(entry.key);
+    reporter.set(
+      entry.key,
+      {
+        epoch: isLeaving ? (state.heldEpoch ?? entry.epoch) : entry.epoch,
+        phase,
+        status: STATUS_OF_PHASE[phase],
+        detail: entry.outcome === null || phase === 'starting' ? state.detail : entry.outcomeDetail,
+        failures: state.failures,
+        workerAddress: options.address(),
+        sinceMs:
+          previous?.phase === phase && previous.sinceMs !== undefined ? previous.sinceMs : options.wallMs(),
+      },
+      phase === 'starting' ? 'lazy' : 'urgent',
+    );
+  };
+
+  const act = (kind: 'start' | 'remove', entry: InstanceEntry): void => {
+    const state = live(entry.key);
+    state.attempt += 1;
+    state.activity = kind === 'start' ? 'starting' : 'removing';
+    actions.push({ kind, key: entry.key, attempt: state.attempt, entry });
+  };
+
+  const start = (entry: InstanceEntry): void => {
+    const state = live(entry.key);
+    state.phase = 'starting';
+    state.detail = 'Starting';
+    state.heldEpoch = entry.epoch;
+    act('start', entry);
+  };
+
+  const decide = (key: InstanceKey): void => {
+    const entry = entries.get(key);
+    if (entry === undefined) return;
+    const { activity, notBeforeMs } = live(key);
+    const mustRun = entry.wanted === 'running' && entry.outcome === null;
+    if (mustRun) {
+      const isIdle = activity === 'absent' || activity === 'waiting';
+      if (isIdle && nowMs() >= notBeforeMs) start(entry);
+    } else if (activity !== 'absent' && activity !== 'removing') act('remove', entry);
+    publish(entry);
+  };
+
+  return {
+    entries,
+    live,
+    knownLive: (key) => lives.get(key),
+    lives: () => lives.entries(),
+    write,
+    erase(key) {
+      entries.delete(key);
+      lives.delete(key);
+      writes.set(key, null);
+      reporter.delete(key);
+    },
+    sawEpoch(epoch) {
+      const next = {
+        root: Math.max(highestEpoch.root, epoch.root),
+        cluster: Math.max(highestEpoch.cluster, epoch.cluster),
+      };
+      if (next.root === highestEpoch.root && next.cluster === highestEpoch.cluster) return;
+      highestEpoch = next;
+      writeMeta();
+    },
+    highestEpoch: () => highestEpoch,
+    fenceBy(atMs) {
+      fenceByMs = atMs;
+      writeMeta();
+    },
+    fencedBy: () => fenceByMs,
+    relabel(entry) {
+      live(entry.key).heldEpoch = entry.epoch;
+      actions.push({ kind: 'relabel', key: entry.key, entry });
+    },
+    publish,
+    say: (report) => void sends.push(report),
+    decide,
+    end(entry, outcome, detail) {
+      write({ ...entry, outcome, outcomeDetail: detail });
+      decide(entry.key);
+    },
+    takeEffects() {
+      const effects: WorkerEffects = {
+        writes,
+        meta,
+        sends: [...sends, ...reporter.takeMessages()],
+        actions,
+      };
+      writes = new Map();
+      meta = undefined;
+      sends = [];
+      actions = [];
+      return effects;
+    },
+  };
+}
