@@ -52,6 +52,7 @@ export interface ApiClient {
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   login(): Promise<string>;
   submit(sla: unknown): Promise<readonly ApplicationDocument[]>;
+  applications(): Promise<readonly ApplicationDocument[]>;
   service(id: string): Promise<ServiceDocument>;
   services(): Promise<readonly ServiceDocument[]>;
   deploy(serviceId: string): Promise<void>;
@@ -97,6 +98,7 @@ export function createApiClient({ host, port, caPem, password }: ApiClientOption
     call,
     login,
     submit: (sla) => call('POST', '/api/application', sla),
+    applications: () => call('GET', '/api/application'),
     service: (id) => call('GET', `/api/service/${id}`),
     services: () => call('GET', '/api/services'),
     async deploy(serviceId) {

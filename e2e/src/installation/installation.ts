@@ -20,7 +20,7 @@ import { removeCgroups, removeNamespaces } from './clean-up.ts';
 import { type LoopbackRegistry, startLoopbackRegistry } from './loopback-registry.ts';
 import { instanceIdOf, type ServiceWish, slaOf } from './sla.ts';
 import { createTierProcess, type TierProcess } from './tier-process.ts';
-import { createWorkerNode, type WorkerNode } from './worker-node.ts';
+import { createWorkerNode, type RunningTask, type WorkerNode } from './worker-node.ts';
 
 export interface InstallationOptions {
   /** Default 1. */
@@ -47,6 +47,12 @@ export interface Deployed {
   readonly number: number;
 }
 
+/** A running container. */
+export interface Placed {
+  readonly node: WorkerNode;
+  readonly task: RunningTask;
+}
+
 /**
  * One installation of real processes: root, cluster and each worker are machines of their own (`host1`, `host2`, …),
  * so default ports do, and wires can be cut; the last host is a client that runs nothing.
@@ -67,6 +73,10 @@ export interface Installation {
   readonly imageCache: string;
   /** Starts whatever does not run. */
   startAll(): Promise<void>;
+  /** Submits the service. */
+  submit(wish: ServiceWish): Promise<ApplicationDocument>;
+  /** The first instance of a submitted service. */
+  deployed(application: ApplicationDocument): Deployed;
   /** Submits the service and asks for one instance. */
   deploy(wish: ServiceWish): Promise<Deployed>;
   /** The same, and waits until it runs. */
@@ -82,8 +92,14 @@ export interface Installation {
   /** Removes the application with its service and waits until no worker has anything of it. */
   remove(deployed: Deployed): Promise<void>;
   untilGone(instanceId: string, timeoutMs?: number): Promise<void>;
+  /** Where an instance really runs, whatever the root says. */
+  running(instanceId: string): Promise<readonly Placed[]>;
+  /** Waits until an instance is RUNNING at the root and exactly one container of it runs. */
+  untilExactlyOne(deployed: Deployed, timeoutMs?: number): Promise<Placed>;
   /** Removes all applications and waits until nothing at all is left on any worker. */
   removeEverything(): Promise<void>;
+  /** Waits until no worker has anything of any instance. */
+  untilNothingIsLeft(): Promise<void>;
   /** Waits until a deployment is possible: the cluster is linked and all workers take part. */
   untilConnected(): Promise<void>;
   close(): Promise<void>;
@@ -205,15 +221,58 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
     }
   };
 
-  const deploy: Installation['deploy'] = async (wish) => {
+  const running: Installation['running'] = async (instanceId) => {
+    const lists = await Promise.all(
+      workers.map(async (node) => (await node.runningTasks()).map((task) => ({ node, task }))),
+    );
+    return lists.flat().filter(({ task }) => task.id === instanceId);
+  };
+
+  const untilExactlyOne: Installation['untilExactlyOne'] = (deployed, timeoutMs = LONG_MS) =>
+    eventually(
+      async () => {
+        const status = (await instance(deployed))?.status;
+        const placed = await running(deployed.instanceId);
+        const [only] = placed;
+        if (status === 'RUNNING' && only !== undefined && placed.length === 1) return only;
+        throw new Error(
+          `it is ${status}, and runs on ${placed.map(({ node }) => node.name).join(' and ') || 'none'}`,
+        );
+      },
+      { timeoutMs, describe: `exactly one ${deployed.instanceId} to run` },
+    );
+
+  const submit: Installation['submit'] = async (wish) => {
     const applications = await api.submit(slaOf(wish));
     const application = applications.find((one) => one.application_name === wish.name);
-    const serviceId = application?.microservices[0];
-    if (application === undefined || serviceId === undefined)
-      throw new Error(`${wish.name} was not taken in`);
-    await api.deploy(serviceId);
-    const { applicationID: applicationId } = application;
-    return { serviceId, applicationId, number: 0, instanceId: instanceIdOf(wish.name, 0) };
+    if (application === undefined) throw new Error(`${wish.name} was not taken in`);
+    return application;
+  };
+
+  const deployedOf: Installation['deployed'] = (application) => {
+    const { applicationID: applicationId, application_name: name, microservices } = application;
+    const [serviceId] = microservices;
+    if (serviceId === undefined) throw new Error(`${name} has no service`);
+    return { serviceId, applicationId, number: 0, instanceId: instanceIdOf(name, 0) };
+  };
+
+  const deploy: Installation['deploy'] = async (wish) => {
+    const deployed = deployedOf(await submit(wish));
+    await api.deploy(deployed.serviceId);
+    return deployed;
+  };
+
+  const untilNothingIsLeft = async (): Promise<void> => {
+    for (const node of workers) {
+      await eventually(
+        async () => {
+          const left = await node.traces();
+          if (left.length > 0) throw new Error(left.join('\n'));
+          return true;
+        },
+        { timeoutMs: LONG_MS, describe: `nothing to be left on ${node.name}` },
+      );
+    }
   };
 
   const tiers = { root, cluster, worker: worker.process };
@@ -250,6 +309,8 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
     tiers,
     imageCache: join(testbed.directory, 'image-cache'),
     startAll,
+    submit,
+    deployed: deployedOf,
     deploy,
     async run(wish) {
       const deployed = await deploy(wish);
@@ -265,21 +326,15 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
       await untilGone(instanceId);
     },
     untilGone,
+    running,
+    untilExactlyOne,
     async removeEverything() {
-      const applications = await api.call<ApplicationDocument[]>('GET', '/api/applications');
-      for (const { applicationID } of applications)
+      for (const { applicationID } of await api.applications()) {
         await api.call('DELETE', `/api/application/${applicationID}`);
-      for (const node of workers) {
-        await eventually(
-          async () => {
-            const left = await node.traces();
-            if (left.length > 0) throw new Error(left.join('\n'));
-            return true;
-          },
-          { timeoutMs: LONG_MS, describe: `nothing to be left on ${node.name}` },
-        );
       }
+      await untilNothingIsLeft();
     },
+    untilNothingIsLeft,
     untilConnected,
     close: () => (options.testbed === undefined ? testbed.close() : Promise.resolve()),
   };

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContainerd, TestHost } from '@oakestra/testbed';
+import { removeCgroups, removeNamespaces } from './clean-up.ts';
+import { cutPower } from './power-cut.ts';
 import type { TierProcess } from './tier-process.ts';
 
 export interface RunningTask {
@@ -23,10 +25,15 @@ export interface WorkerNode {
   runningTask(id: string): Promise<RunningTask>;
   /** Everything that instances leave in the kernel, in containerd and on disk, one line each; empty: nothing. */
   traces(): Promise<readonly string[]>;
+  /** Removes all images, so that the next deployment has to pull. */
+  forgetImages(): Promise<void>;
   /** Traces of one instance, by its id. */
   tracesOf(instanceId: string): Promise<readonly string[]>;
-  /** Kills the containers as a crash of the machine would; containerd still knows them. */
-  killContainers(): Promise<void>;
+  /**
+   * What a power cut does: every process ends, the kernel forgets networks, control groups and mounts, and containerd
+   * starts again from its disk. The worker stays down.
+   */
+  reboot(): Promise<void>;
 }
 
 export interface WorkerNodeOptions {
@@ -111,8 +118,25 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     },
     traces,
     tracesOf: async (instanceId) => (await traces()).filter((line) => line.includes(instanceId)),
-    async killContainers() {
-      for (const { pid } of await runningTasks()) process.kill(pid, 'SIGKILL');
+    async forgetImages() {
+      const names = linesOf(await ctr(['images', 'list', '--quiet']));
+      if (names.length > 0) await ctr(['images', 'remove', '--sync', ...names]);
+    },
+    async reboot() {
+      await worker.kill();
+      await cutPower(
+        containerd,
+        (await runningTasks()).map(({ pid }) => pid),
+      );
+      await host.exec('nft', ['flush', 'ruleset']);
+      const { stdout } = await host.exec('ip', ['-json', 'link', 'show', 'type', 'bridge']);
+      const bridges = JSON.parse(stdout.trim() === '' ? '[]' : stdout) as readonly {
+        readonly ifname: string;
+      }[];
+      for (const { ifname } of bridges) await host.exec('ip', ['link', 'delete', ifname]);
+      await removeNamespaces(options.networkPrefix);
+      removeCgroups(options.groupName);
+      await containerd.start();
     },
   };
 }
