@@ -91,7 +91,16 @@ export function createRootCore(options: RootCoreOptions): RootCore {
 
   const remember = (service: ServiceRecord): void => {
     services.set(service.id, service);
-    idByJobName.set(service.document.job_name, service.id);
+    // One that is learned from below does not take its name from one that is known by it.
+    const { job_name: jobName } = service.document;
+    if (!services.has(idByJobName.get(jobName) ?? '')) idByJobName.set(jobName, service.id);
+  };
+
+  const forgetService = ({ id, document: { job_name: jobName } }: ServiceRecord): void => {
+    services.delete(id);
+    if (idByJobName.get(jobName) !== id) return;
+    idByJobName.delete(jobName);
+    for (const other of services.values()) if (other.document.job_name === jobName) remember(other);
   };
 
   const write = (service: ServiceRecord): void => {
@@ -153,8 +162,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     removeService(id) {
       const service = known(id);
       for (const key of keysOf(id)) arbiter.unwant(key);
-      services.delete(id);
-      idByJobName.delete(service.document.job_name);
+      forgetService(service);
       serviceWrites.set(id, null);
     },
 

@@ -25,7 +25,8 @@ export const deploymentsMigrations: Migrations = {
       await db.schema
         .createTable('deployment_services')
         .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('job_name', 'text', (column) => column.notNull().unique())
+        // Not unique: a service that is learned from below may have the name of a younger one.
+        .addColumn('job_name', 'text', (column) => column.notNull())
         .addColumn('owner_user_id', 'text', (column) => column.notNull())
         .addColumn('next_instance_number', 'bigint', (column) => column.notNull())
         .addColumn('document', 'text', (column) => column.notNull())
