@@ -31,15 +31,17 @@ export function createDeployment(options: {
   const { serviceId, jobName, events } = options;
   const { api, containerd, namespacePrefix } = options.system;
   const snapshotFolder = join(dirname(containerd.address), SNAPSHOTS);
-  const snapshots = (): string[] => readdirSync(snapshotFolder).map((name) => join(snapshotFolder, name));
-  let earlierSnapshots: ReadonlySet<string> = new Set();
+  /** They are numbered: the writable one of an instance comes after those of its image, should that be new. */
+  const newestSnapshot = (): string => {
+    const numbers = readdirSync(snapshotFolder).map(Number);
+    return join(snapshotFolder, String(Math.max(...numbers)));
+  };
   let instance: number | undefined;
   let expectedMs = 0;
   let span = { fromMs: 0, toMs: 0 };
 
   return {
     async deploy() {
-      earlierSnapshots = new Set(snapshots());
       const fromMs = Date.now();
       const startedMs = performance.now();
       await api.deploy(serviceId);
@@ -56,9 +58,9 @@ export function createDeployment(options: {
       if (instance === undefined) throw new Error('nothing is deployed');
       const paths = [
         namespacePath(namespaceNameOf(namespacePrefix, `${jobName}.instance.${instance}`)),
-        ...snapshots().filter((path) => !earlierSnapshots.has(path)),
+        newestSnapshot(),
       ];
-      if (paths.length < 2 || !paths.every(existsSync)) {
+      if (!paths.every((path) => existsSync(path))) {
         throw new Error(`namespace and snapshot were to be there before: ${paths.join(', ')}`);
       }
       const gone = events.next(GONE, TIMEOUT_MS);
