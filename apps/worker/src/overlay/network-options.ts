@@ -18,7 +18,7 @@ export interface LocalNetworkOptions {
   readonly subnet?: string;
   /** At most 15 characters. Default `oak0`. */
   readonly bridgeName?: string;
-  /** Of our table of family `ip`. Default `oakestra`. */
+  /** Of our table of family `ip`. Default `oakestra`, for another bridge than the default one with its name behind. */
   readonly tableName?: string;
   /**
    * Begins the names under `/run/netns`, which all network namespaces of a machine share: workers that run in
@@ -41,16 +41,23 @@ export interface CheckedOptions {
   readonly namePrefix: string;
 }
 
+const DEFAULT_BRIDGE = 'oak0';
 const DEFAULT_SUBNET = '10.19.0.0/16';
 const LARGEST_DEFAULT_MTU = 1500;
 /** IPv6 and many programs rely on it. */
 const SMALLEST_MTU = 1280;
 
 /** Fills in defaults; fails with `invalid-subnet` or `invalid-network-name`. */
+/** Two workers in one network namespace differ in their bridge, and so must their tables. */
+function tableOf(bridge: string): string {
+  return bridge === DEFAULT_BRIDGE ? 'oakestra' : `oakestra_${bridge.replaceAll(/[^A-Za-z0-9_]/g, '_')}`;
+}
+
 export function checkOptions(options: LocalNetworkOptions): CheckedOptions {
   const network = parseIpv4Network(options.subnet ?? DEFAULT_SUBNET);
   requireHostNetwork(network);
-  const { bridgeName = 'oak0', tableName = 'oakestra', namePrefix = 'oak' } = options;
+  const { bridgeName = DEFAULT_BRIDGE, namePrefix = 'oak' } = options;
+  const { tableName = tableOf(bridgeName) } = options;
   requireName('bridge name', bridgeName, /^[A-Za-z][A-Za-z0-9_.-]{0,14}$/);
   requireName('table name', tableName, /^[A-Za-z][A-Za-z0-9_]{0,62}$/);
   requireName('name prefix', namePrefix, /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/);
