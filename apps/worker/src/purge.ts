@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf } from '@oakestra/contracts';
 import type { Clock, Logger, Random } from '@oakestra/daemon';
+import { readCgroupLayout, removeCgroup } from '@oakestra/host';
 import { openRuntime } from './open-runtime.ts';
 import { createLocalNetwork } from './overlay/index.ts';
 import type { WorkerSettings } from './settings.ts';
@@ -24,14 +27,13 @@ export async function purgeWorker(options: {
       failures.push(`${what}: ${messageOf(error)}`);
     }
   };
-  // Nothing is pulled while purging.
-  const opened = await openRuntime({ ...options, imagePullProgram: { command: process.execPath, args: [] } });
-  await attempt('instances', async () => {
-    const instances = await opened.runtime.list();
-    await Promise.all(instances.map((instance) => opened.runtime.remove(instance.id)));
+  // Where no worker ever ran, a missing containerd is nothing to complain about.
+  if (existsSync(settings.containerdSocket) || existsSync(join(settings.stateDirectory, 'journal'))) {
+    await removeInstances(options, attempt);
+  }
+  await attempt('control groups', async () => {
+    await removeCgroup(await readCgroupLayout(), settings.cgroupParent);
   });
-  await attempt('images', () => opened.images.removeEverything());
-  await opened.close();
   await attempt('network', async () => {
     const { subnet, bridgeName, networkPrefix } = settings;
     const network = createLocalNetwork({ clock, logger, subnet, bridgeName, namePrefix: networkPrefix });
@@ -40,4 +42,17 @@ export async function purgeWorker(options: {
   });
   await attempt('state', () => rm(settings.stateDirectory, { recursive: true, force: true }));
   return failures;
+}
+
+type Attempt = (what: string, action: () => Promise<void>) => Promise<void>;
+
+async function removeInstances(options: Parameters<typeof purgeWorker>[0], attempt: Attempt): Promise<void> {
+  // Nothing is pulled while purging.
+  const opened = await openRuntime({ ...options, imagePullProgram: { command: process.execPath, args: [] } });
+  await attempt('instances', async () => {
+    const instances = await opened.runtime.list();
+    await Promise.all(instances.map((instance) => opened.runtime.remove(instance.id)));
+  });
+  await attempt('images', () => opened.images.removeEverything());
+  await opened.close();
 }
