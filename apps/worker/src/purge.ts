@@ -32,7 +32,8 @@ export async function purgeWorker(options: {
     await removeInstances(options, attempt);
   }
   await attempt('control groups', async () => {
-    await removeCgroup(await readCgroupLayout(), settings.cgroupParent);
+    const layout = await readCgroupLayout();
+    if (layout !== undefined) await removeCgroup(layout, settings.cgroupParent);
   });
   await attempt('network', async () => {
     const { subnet, bridgeName, networkPrefix } = settings;
