@@ -3,8 +3,6 @@ interface Command {
   /** File that holds the program. */
   readonly bundle: string;
   readonly summary: string;
-  /** For the engine, before the program is loaded. */
-  readonly engineFlags?: readonly string[];
   /** Several commands in one bundle: it gets the name as its first argument. */
   readonly keepsName?: boolean;
   /** Started by our own programs only, so people need not see it. */

@@ -1,7 +1,6 @@
 // The dispatcher: finds out what is wanted and loads the one bundle that does it. It imports nothing but Node's own
 // modules, because whatever it loads stays in the memory of every daemon.
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { commandHelp, findCommand } from './commands.ts';
 import { loadBundle } from './load-bundle.ts';
 import type { Machine, ProgramBundle } from './tier.ts';
@@ -24,7 +23,6 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`oakestra: "${name}" is no command.\n\n${commandHelp()}`);
     return USAGE_ERROR;
   }
-  for (const flag of command.engineFlags ?? []) setFlagsFromString(flag);
   const program = machine.loadBundle(command.bundle) as ProgramBundle;
   return program.run(command.keepsName === true ? [name, ...rest] : rest, machine);
 }
