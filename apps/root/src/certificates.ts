@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { OakestraError } from '@oakestra/contracts';
 import type { Clock, Logger, Random } from '@oakestra/daemon';
 import type { TlsIdentity } from '@oakestra/pki';
 import { type Authority, ensureIdentity, openAuthority } from '@oakestra/pki/authority';
@@ -14,7 +15,10 @@ export interface RootCertificates {
   readonly tls: TlsIdentity;
 }
 
-/** The authority of the installation and the root's own certificate; both are created at the first start. */
+/**
+ * The authority of the installation and the root's own certificate; both are created at the first start. A further
+ * name that no certificate can carry is refused with `certificate-name-invalid`.
+ */
 export async function openRootCertificates(options: {
   readonly stateDirectory: string;
   readonly furtherNames: readonly string[];
@@ -23,6 +27,11 @@ export async function openRootCertificates(options: {
   readonly logger: Logger;
 }): Promise<RootCertificates> {
   const { stateDirectory, furtherNames, clock, random, logger } = options;
+  for (const name of furtherNames) {
+    if (isIP(name) !== 0 || isDnsName(name)) continue;
+    const text = `certificate-names: "${name}" is neither a host name nor an address; correct it or leave it out`;
+    throw new OakestraError('invalid', 'certificate-name-invalid', text);
+  }
   const authority = await openAuthority({
     directory: join(stateDirectory, 'authority'),
     commonName: 'Oakestra',
@@ -39,6 +48,7 @@ export async function openRootCertificates(options: {
     role: 'root',
     id: 'root',
     name: 'root',
+    // A host may have a name that is none in DNS.
     dnsNames: [
       ...new Set([ROOT_SERVER_NAME, hostname(), ...names.filter((name) => isIP(name) === 0)]),
     ].filter(isDnsName),
@@ -51,5 +61,5 @@ export async function openRootCertificates(options: {
 }
 
 function isDnsName(name: string): boolean {
-  return /^[a-z0-9.-]+$/i.test(name);
+  return name.length <= 253 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(name);
 }

@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type Clock, createSniffingServer, handOverTo, type ListenAddress } from '@oakestra/daemon';
 import { type TlsIdentity, tlsServerOptions } from '@oakestra/pki';
@@ -8,11 +13,16 @@ import type { FastifyServerFactory } from 'fastify';
 export interface DualServer {
   /** For Fastify: both servers get its handler. */
   readonly serverFactory: FastifyServerFactory;
-  listen(address: ListenAddress): Promise<void>;
+  /** Resolves to the port, which is a free one when 0 was asked for. */
+  listen(address: ListenAddress): Promise<number>;
+  /**
+   * Accepts nothing more, lets the requests under way be answered and ends their connections. What is still open
+   * after half a second is cut.
+   */
   close(): Promise<void>;
 }
 
-const DRAIN_MS = 1000;
+const DRAIN_MS = 500;
 
 export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
   const plain = createHttpServer();
@@ -20,17 +30,27 @@ export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
   // Users come with passwords and tokens; browsers would only ask people for a certificate.
   const secure = createHttpsServer({ cert, key, minVersion });
   const sniffing = createSniffingServer({ onTls: handOverTo(secure), onPlain: handOverTo(plain), clock });
+  const answering = new Set<ServerResponse>();
+  let isClosing = false;
 
   return {
     serverFactory(handler) {
-      plain.on('request', handler);
-      secure.on('request', handler);
+      const answer = (request: IncomingMessage, response: ServerResponse): void => {
+        answering.add(response);
+        response.once('close', () => answering.delete(response));
+        if (isClosing) response.shouldKeepAlive = false;
+        handler(request, response);
+      };
+      plain.on('request', answer);
+      secure.on('request', answer);
       return plain as Server;
     },
     async listen(address) {
-      await sniffing.listen(address);
+      return (await sniffing.listen(address)).port;
     },
     async close() {
+      isClosing = true;
+      for (const response of answering) if (!response.headersSent) response.shouldKeepAlive = false;
       for (const server of [plain, secure]) server.closeIdleConnections();
       await sniffing.close(DRAIN_MS);
     },

@@ -7,7 +7,7 @@ import {
   reportSchema,
   type TierCommand,
 } from '@oakestra/contracts';
-import type { LinkConnection, LinkEnd } from '@oakestra/contracts/link';
+import type { LinkConnection, LinkEnd, LinkMessage } from '@oakestra/contracts/link';
 import { acceptLinks, serverCredentials } from '@oakestra/contracts/link/grpc';
 import { registrationService } from '@oakestra/contracts/registration';
 import { type Clock, type Logger, type Random, randomHex } from '@oakestra/daemon';
@@ -39,6 +39,8 @@ export interface ClusterLinks {
 }
 
 const COMMAND_CLASS = 'commands';
+/** What waits at the end may take this long to leave. */
+const DRAIN_MS = 400;
 
 export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
   const { registry, clock, random, logger } = options;
@@ -64,16 +66,23 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     }
     const { id } = cluster;
     let isGreeted = false;
+    const receive = (message: LinkMessage): void => {
+      if (message.type === 'greeting') {
+        const greeting: Greeting = greetingSchema.parse(message.body);
+        isGreeted = true;
+        connections.set(id, connection);
+        engine.clusterUp(id, greeting);
+        return;
+      }
+      // What an older link of the cluster still brings belongs to a session that is over.
+      const isCurrent = isGreeted && connections.get(id) === connection;
+      if (isCurrent) engine.clusterReport(id, reportSchema.parse(message.body));
+    };
     connection.onMessage((message) => {
       seenAtMs.set(id, clock.nowMs());
       logger.debug('message received', { cluster: name, type: message.type });
       try {
-        if (message.type === 'greeting') {
-          const greeting: Greeting = greetingSchema.parse(message.body);
-          isGreeted = true;
-          connections.set(id, connection);
-          engine.clusterUp(id, greeting);
-        } else if (isGreeted) engine.clusterReport(id, reportSchema.parse(message.body));
+        receive(message);
       } catch (error) {
         // One bad message never affects anything but itself.
         logger.warn('a message of a cluster was ignored', {
@@ -98,7 +107,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
       return connections.get(clusterId)?.send(COMMAND_CLASS, command.type, command, epoch) ?? false;
     },
     dropAll() {
-      for (const connection of connections.values()) connection.close();
+      for (const connection of [...connections.values()]) connection.close();
     },
     lastSeenAtMs: (clusterId) => seenAtMs.get(clusterId),
 
@@ -116,8 +125,12 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
             );
           }
           const address = registration.advertisedAddress ?? caller.address?.address ?? '127.0.0.1';
+          const before = registry.byName(registration.clusterName);
           const cluster = await registry.register(registration, address);
-          logger.info('cluster registered', { cluster: cluster.name, id: cluster.id, address });
+          // It registers before each link: worth a line only when something is new.
+          if (cluster !== before) {
+            logger.info('cluster registered', { cluster: cluster.name, id: cluster.id, address });
+          }
           return cluster.id;
         },
         onError: (error) => logger.warn('a registration failed', { reason: messageOf(error) }),
@@ -134,6 +147,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         },
         clock,
         log: logger,
+        settings: { drainMs: DRAIN_MS },
         authorize: ({ certificate }) => authorize(certificate),
         onConnection: (connection, name) => serve(engine, connection, name),
       });

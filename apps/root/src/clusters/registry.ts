@@ -1,5 +1,5 @@
 import type { ClusterRegistration } from '@oakestra/contracts/registration';
-import { newId, type Random } from '@oakestra/daemon';
+import { createSerially, newId, type Random } from '@oakestra/daemon';
 import type { Store } from '@oakestra/store';
 import type { ClustersSchema } from './schema.ts';
 
@@ -16,6 +16,7 @@ export interface ClusterRegistry {
   all(): readonly RegisteredCluster[];
   byName(name: string): RegisteredCluster | undefined;
   byId(id: string): RegisteredCluster | undefined;
+  /** Resolves when it is on disk; to the same object as before when nothing changed. */
   register(registration: ClusterRegistration, address: string): Promise<RegisteredCluster>;
 }
 
@@ -23,35 +24,50 @@ export async function openClusterRegistry(
   store: Store<ClustersSchema>,
   random: Random,
 ): Promise<ClusterRegistry> {
-  const clusters = new Map<string, RegisteredCluster>();
-  for (const row of await store.db.selectFrom('clusters').selectAll().execute()) clusters.set(row.name, row);
+  const byName = new Map<string, RegisteredCluster>();
+  const byId = new Map<string, RegisteredCluster>();
+  const serially = createSerially();
+
+  const remember = (cluster: RegisteredCluster): void => {
+    byName.set(cluster.name, cluster);
+    byId.set(cluster.id, cluster);
+  };
+  for (const row of await store.db.selectFrom('clusters').selectAll().execute()) remember(row);
+
+  const register = async (registration: ClusterRegistration, address: string): Promise<RegisteredCluster> => {
+    const present = byName.get(registration.clusterName);
+    const next: RegisteredCluster = {
+      id: present?.id ?? newId(random),
+      name: registration.clusterName,
+      location: registration.clusterLocation,
+      address,
+      port: registration.managerPort,
+    };
+    if (present !== undefined && isSame(present, next)) return present;
+    const { id, ...values } = next;
+    await store.commit(
+      [
+        store.db
+          .insertInto('clusters')
+          .values({ id, ...values })
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(values)),
+      ],
+      { durability: 'full' },
+    );
+    remember(next);
+    return next;
+  };
 
   return {
-    all: () => [...clusters.values()],
-    byName: (name) => clusters.get(name),
-    byId: (id) => [...clusters.values()].find((cluster) => cluster.id === id),
-    async register(registration, address) {
-      const present = clusters.get(registration.clusterName);
-      const next: RegisteredCluster = {
-        id: present?.id ?? newId(random),
-        name: registration.clusterName,
-        location: registration.clusterLocation,
-        address,
-        port: registration.managerPort,
-      };
-      if (present !== undefined && JSON.stringify(present) === JSON.stringify(next)) return present;
-      const { id, ...values } = next;
-      await store.commit(
-        [
-          store.db
-            .insertInto('clusters')
-            .values({ id, ...values })
-            .onConflict((conflict) => conflict.column('id').doUpdateSet(values)),
-        ],
-        { durability: 'full' },
-      );
-      clusters.set(next.name, next);
-      return next;
-    },
+    all: () => [...byName.values()],
+    byName: (name) => byName.get(name),
+    byId: (id) => byId.get(id),
+    // A cluster that asks twice at once must not get two ids.
+    register: (registration, address) =>
+      serially(registration.clusterName, () => register(registration, address)),
   };
+}
+
+function isSame(a: RegisteredCluster, b: RegisteredCluster): boolean {
+  return a.id === b.id && a.location === b.location && a.address === b.address && a.port === b.port;
 }
