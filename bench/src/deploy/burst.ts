@@ -3,7 +3,7 @@ import { eventually } from '@oakestra/testbed';
 import type { System } from '../system/index.ts';
 
 const TIMEOUT_MS = 120_000;
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 
 export interface BurstResult {
   /** From the first POST until all run. */

@@ -8,6 +8,7 @@ import { type ContainerdEvents, watchContainerd } from './containerd-events.ts';
 import { type ContainerdFloor, openContainerdFloor } from './containerd-floor.ts';
 import { createDeployment, type Deployment } from './deployment.ts';
 import { measureHops } from './hops.ts';
+import { openSnapshotProbe, type SnapshotProbe } from './snapshot-probe.ts';
 
 /** Not counted: programs are loaded, code is compiled, connections are opened. */
 const WARM_UP_RUNS = 5;
@@ -27,10 +28,13 @@ export async function measureDeploy(options: BenchmarkOptions): Promise<Benchmar
   const load = watchLoad();
   const system = await startSystem();
   try {
-    const events = await watchContainerd(system.containerd, system.containerdNamespace);
+    const { containerd, containerdNamespace: namespace } = system;
+    const events = await watchContainerd(containerd, namespace);
+    const probe = openSnapshotProbe({ address: containerd.address, namespace });
     try {
-      return await measure({ system, events, options, load });
+      return await measure({ system, events, probe, options, load });
     } finally {
+      probe.close();
       events.stop();
     }
   } finally {
@@ -41,11 +45,13 @@ export async function measureDeploy(options: BenchmarkOptions): Promise<Benchmar
 async function measure({
   system,
   events,
+  probe,
   options,
   load,
 }: {
   readonly system: System;
   readonly events: ContainerdEvents;
+  readonly probe: SnapshotProbe;
   readonly options: BenchmarkOptions;
   readonly load: ReturnType<typeof watchLoad>;
 }): Promise<BenchmarkReport> {
@@ -57,6 +63,7 @@ async function measure({
   const deployment = createDeployment({
     system,
     events,
+    probe,
     serviceId,
     jobName: 'single.bench.single.bench',
   });

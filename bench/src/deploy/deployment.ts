@@ -1,16 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { namespaceNameOf, namespacePath } from '@oakestra/host';
 import type { Api, System } from '../system/index.ts';
 import type { ContainerdEvents } from './containerd-events.ts';
+import type { SnapshotProbe } from './snapshot-probe.ts';
 
 const TIMEOUT_MS = 30_000;
 const LOOK_EVERY_MS = 1;
-/** What containerd tells when an instance goes. Of snapshots that its own collection removes it tells nothing. */
-const GONE = ['/tasks/delete', '/containers/delete'];
-/** Below the folder of a containerd of the testbed. */
-const SNAPSHOTS = 'containerd-root/io.containerd.snapshotter.v1.overlayfs/snapshots';
 
 /** A service of which one instance at a time is deployed and undeployed, and how long both take. */
 export interface Deployment {
@@ -27,15 +23,11 @@ export function createDeployment(options: {
   readonly serviceId: string;
   readonly jobName: string;
   readonly events: ContainerdEvents;
+  readonly probe: SnapshotProbe;
 }): Deployment {
-  const { serviceId, jobName, events } = options;
-  const { api, containerd, namespacePrefix } = options.system;
-  const snapshotFolder = join(dirname(containerd.address), SNAPSHOTS);
-  /** They are numbered: the writable one of an instance comes after those of its image, should that be new. */
-  const newestSnapshot = (): string => {
-    const numbers = readdirSync(snapshotFolder).map(Number);
-    return join(snapshotFolder, String(Math.max(...numbers)));
-  };
+  const { serviceId, jobName, events, probe } = options;
+  const { api, namespacePrefix } = options.system;
+  let snapshotKey = '';
   let instance: number | undefined;
   let expectedMs = 0;
   let span = { fromMs: 0, toMs: 0 };
@@ -50,25 +42,29 @@ export function createDeployment(options: {
       instance = await untilRunning(api, serviceId);
       const tookMs = performance.now() - startedMs;
       span = { fromMs, toMs: Date.now() };
+      // An image that had to be unpacked prepared others before.
+      snapshotKey = String(events.latest('/snapshot/prepare')?.fields.key);
       expectedMs = expectedMs === 0 ? tookMs : Math.min(expectedMs * 1.1, tookMs);
       return tookMs;
     },
 
     async undeploy() {
       if (instance === undefined) throw new Error('nothing is deployed');
-      const paths = [
-        namespacePath(namespaceNameOf(namespacePrefix, `${jobName}.instance.${instance}`)),
-        newestSnapshot(),
-      ];
-      if (!paths.every((path) => existsSync(path))) {
-        throw new Error(`namespace and snapshot were to be there before: ${paths.join(', ')}`);
-      }
-      const gone = events.next(GONE, TIMEOUT_MS);
+      const path = namespacePath(namespaceNameOf(namespacePrefix, `${jobName}.instance.${instance}`));
+      if (!existsSync(path)) throw new Error(`${path} was to be there before the instance is undeployed`);
+      if (!(await probe.exists(snapshotKey))) throw new Error(`the snapshot ${snapshotKey} was to be there`);
+      const taskGone = events.next('/tasks/delete', TIMEOUT_MS);
+      const containerGone = events.next('/containers/delete', TIMEOUT_MS);
       const startedMs = performance.now();
       await api.undeploy(serviceId, instance);
-      const goneAtMs = await Promise.all([gone, ...paths.map(untilGone)]);
+      // Before its task is gone it cannot go, and asking would only cost containerd time.
+      await taskGone;
+      await until(`the snapshot ${snapshotKey} to go`, async () => !(await probe.exists(snapshotKey)));
+      const snapshotGoneMs = performance.now();
+      await until(`${path} to go`, () => !existsSync(path));
+      const namespaceGoneMs = performance.now();
       instance = undefined;
-      return Math.max(...goneAtMs) - startedMs;
+      return Math.max((await containerGone).atMs, snapshotGoneMs, namespaceGoneMs) - startedMs;
     },
 
     lastSpan: () => span,
@@ -87,11 +83,10 @@ async function untilRunning(api: Api, serviceId: string): Promise<number> {
   throw new Error(`the instance did not run within ${TIMEOUT_MS} ms; last seen: ${last}`);
 }
 
-async function untilGone(path: string): Promise<number> {
+async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
   const untilMs = performance.now() + TIMEOUT_MS;
-  while (existsSync(path)) {
-    if (performance.now() > untilMs) throw new Error(`${path} was not removed within ${TIMEOUT_MS} ms`);
+  while (!(await check())) {
+    if (performance.now() > untilMs) throw new Error(`waited ${TIMEOUT_MS} ms for ${what}`);
     await delay(LOOK_EVERY_MS);
   }
-  return performance.now();
 }

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Table } from '../report.ts';
 import { median } from '../statistics.ts';
 import type { System } from '../system/index.ts';
 import type { Deployment } from './deployment.ts';
+
+const PAUSE_MS = 500;
 
 /** Where the time of a deployment goes, from what the daemons log at level debug. */
 export async function measureHops({
@@ -20,6 +23,8 @@ export async function measureHops({
     // The first ones load code and open connections.
     if (run >= 3) spans.push(deployment.lastSpan());
     await deployment.undeploy();
+    // What the tiers tell each other about the end must not stand between the hops of the next one.
+    await delay(PAUSE_MS);
   }
   const [above, below] = await Promise.all([system.controlPlane().output(), system.worker().output()]);
   const lines = parseLog(`${above}\n${below}`);
