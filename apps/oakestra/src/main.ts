@@ -32,6 +32,12 @@ const machine: Machine = {
   print: (text) => void process.stdout.write(text),
   printError: (text) => void process.stderr.write(text),
   loadBundle: (name) => loadBundle(join(import.meta.dirname, `${name}.cjs`)),
+  tellParent(message) {
+    if (process.send === undefined) return;
+    process.send(message);
+    // An open channel would keep the process alive after its end.
+    process.disconnect();
+  },
   process,
 };
 

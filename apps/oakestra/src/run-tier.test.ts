@@ -28,6 +28,7 @@ beforeEach(() => {
     print: (text) => void printed.push(text),
     printError: (text) => void complaints.push(text),
     loadBundle: () => ({}),
+    tellParent: () => {},
     process,
   };
 });

@@ -45,5 +45,7 @@ export interface Machine {
   printError(text: string): void;
   /** Loads another bundle of this build. */
   loadBundle(name: string): unknown;
+  /** Tells whoever started us with a channel, as `npm start` does; nobody else is listening. */
+  tellParent(message: Readonly<Record<string, unknown>>): void;
   readonly process: ProcessPort;
 }

@@ -68,7 +68,7 @@ async function up(argv: readonly string[], machine: Machine): Promise<number> {
     compose: (context) => composeUp({ ...context, tiers, table, values }),
     onStarted(logger) {
       logger.info('all tiers have started', { tiers: values.tiers, stateDirectory: values.stateDirectory });
-      tellParent(values);
+      machine.tellParent(startedMessage(values));
     },
   });
 }
@@ -143,11 +143,8 @@ function answerRequest(
   return request === 'help' || request === 'version';
 }
 
-/** Whoever started us with a channel, as `npm start` does, is told what it needs to go on. */
-function tellParent(values: UpValues): void {
-  if (process.send === undefined) return;
-  const { stateDirectory, rootApiPort, rootStateDirectory, workerContainerdSocket } = values;
-  process.send({ kind: 'started', stateDirectory, rootApiPort, rootStateDirectory, workerContainerdSocket });
-  // An open channel would keep the process alive after its end.
-  process.disconnect();
+/** What one has to know to go on with the installation that has just started. */
+function startedMessage(values: UpValues) {
+  const { stateDirectory, rootApiPort, rootStateDirectory } = values;
+  return { kind: 'started', stateDirectory, rootApiPort, rootStateDirectory };
 }

@@ -20,12 +20,13 @@ let directory: string;
 let printed: string[];
 let complaints: string[];
 let listeners: Map<string, () => void>;
+let told: unknown[];
 let purge: ReturnType<typeof vi.fn<() => Promise<readonly string[]>>>;
 let ports: number[];
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'oakestra-up-'));
-  [printed, complaints, listeners] = [[], [], new Map()];
+  [printed, complaints, told, listeners] = [[], [], [], new Map()];
   purge = vi.fn(async () => []);
   ports = await freePorts(4);
 });
@@ -40,7 +41,7 @@ function machine(onStarted: () => void = () => {}): Machine {
     role: 'worker',
     summary: '',
     settings: workerSettings,
-    compose: ({ lifecycle }) => lifecycle.add('worker', { start: onStarted }),
+    compose: ({ lifecycle }) => lifecycle.add('worker', { start: () => {} }),
     purge,
   };
   const tiers: Record<string, unknown> = { root, cluster, worker };
@@ -53,6 +54,10 @@ function machine(onStarted: () => void = () => {}): Machine {
     print: (text) => void printed.push(text),
     printError: (text) => void complaints.push(text),
     loadBundle: (name) => ({ tier: tiers[name] }),
+    tellParent(message) {
+      told.push(message);
+      onStarted();
+    },
     process: port,
   };
 }
@@ -90,6 +95,14 @@ describe('oakestra up', () => {
     }
     const answer = await fetch(`http://127.0.0.1:${ports[0]}/status`);
     expect(answer.status).toBe(200);
+    expect(told).toEqual([
+      {
+        kind: 'started',
+        stateDirectory: state(),
+        rootApiPort: ports[0],
+        rootStateDirectory: join(state(), 'root'),
+      },
+    ]);
     expect(await stop()).toBe(0);
     expect(existsSync(join(state(), 'oakestra.pid'))).toBe(false);
   });
@@ -108,17 +121,17 @@ describe('oakestra up', () => {
 
 describe('oakestra down', () => {
   it('says that nothing runs, and removes nothing', async () => {
-    const stop = await startUp();
+    const stop = await startUp('--tiers', 'worker');
     await stop();
     expect(await down()).toBe(0);
     expect(printed.join('')).toContain(`No "oakestra up" runs on ${state()}`);
-    expect(existsSync(join(state(), 'root/root.db'))).toBe(true);
+    expect(existsSync(join(state(), 'root/.oakestra'))).toBe(true);
     expect(purge).not.toHaveBeenCalled();
   });
 
   it('removes every trace with --purge, of the things that up was told to use, and again without complaint', async () => {
     const elsewhere = join(directory, 'elsewhere');
-    const stop = await startUp('--worker-state-directory', elsewhere);
+    const stop = await startUp('--tiers', 'worker', '--worker-state-directory', elsewhere);
     await stop();
     expect(await down('--purge')).toBe(0);
     expect(purge.mock.calls).toMatchObject([[{ settings: { stateDirectory: elsewhere } }]]);
@@ -128,18 +141,18 @@ describe('oakestra down', () => {
   });
 
   it('keeps the state of the worker and fails when instances could not be removed', async () => {
-    const stop = await startUp();
+    const stop = await startUp('--tiers', 'worker');
     await stop();
     purge.mockResolvedValueOnce(['instances: no containerd answers']);
     expect(await down('--purge')).toBe(1);
     expect(complaints.join('')).toContain('no containerd answers');
-    expect(existsSync(join(state(), 'worker/tls/cert.pem'))).toBe(true);
+    expect(existsSync(join(state(), 'worker/.oakestra'))).toBe(true);
     expect(await down('--purge')).toBe(0);
     expect(existsSync(state())).toBe(false);
   });
 
   it('does not purge under the feet of a tier that runs by itself', async () => {
-    const stop = await startUp();
+    const stop = await startUp('--tiers', 'worker');
     await stop();
     const { lockStateDirectory } = await import('@oakestra/daemon');
     const lock = await lockStateDirectory(join(state(), 'worker'));
@@ -147,11 +160,11 @@ describe('oakestra down', () => {
     expect(purge).not.toHaveBeenCalled();
     expect(complaints.join('')).toContain('is in use by process');
     await lock.release();
-    expect(existsSync(join(state(), 'root/root.db'))).toBe(true);
+    expect(existsSync(join(state(), 'root/.oakestra'))).toBe(true);
   });
 
   it('never removes files that are not ours', async () => {
-    const stop = await startUp();
+    const stop = await startUp('--tiers', 'worker');
     await stop();
     writeFileSync(join(state(), 'notes.txt'), 'mine');
     expect(await down('--purge')).toBe(0);
