@@ -10,7 +10,7 @@ import {
 import type { LinkConnection, LinkEnd, LinkMessage } from '@oakestra/contracts/link';
 import { acceptLinks, serverCredentials } from '@oakestra/contracts/link/grpc';
 import { registrationService } from '@oakestra/contracts/registration';
-import { type Clock, type Logger, type Random, randomHex } from '@oakestra/daemon';
+import { type Clock, type Logger, type Random, randomHex, withDeadline } from '@oakestra/daemon';
 import type { DownReason } from '@oakestra/ownership';
 import { peerIdentity, type TlsIdentity } from '@oakestra/pki';
 import type { DeploymentEngine } from '../deployments/index.ts';
@@ -28,19 +28,26 @@ export interface ClusterLinksOptions {
   readonly restartGraceMs: number;
 }
 
+/** What the links tell. */
+export type LinkedEngine = Pick<
+  DeploymentEngine,
+  'clusterUp' | 'clusterDown' | 'clusterReport' | 'incarnation'
+>;
+
 /** Port 50052: registration of clusters, and the links that they open. */
 export interface ClusterLinks {
   send(clusterId: string, command: TierCommand): boolean;
   dropAll(): void;
   lastSeenAtMs(clusterId: string): number | undefined;
-  /** Starts to listen; links are served for this engine. */
-  listen(engine: DeploymentEngine): Promise<void>;
+  /** Starts to listen; links are served for this engine. Resolves to the port. */
+  listen(engine: LinkedEngine): Promise<number>;
   stop(): Promise<void>;
 }
 
 const COMMAND_CLASS = 'commands';
 /** What waits at the end may take this long to leave. */
 const DRAIN_MS = 400;
+const STOP_MS = 700;
 
 export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
   const { registry, clock, random, logger } = options;
@@ -57,7 +64,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     return peer.name;
   };
 
-  const serve = (engine: DeploymentEngine, connection: LinkConnection, name: string): void => {
+  const serve = (engine: LinkedEngine, connection: LinkConnection, name: string): void => {
     const cluster = registry.byName(name);
     if (cluster === undefined) {
       logger.warn('a cluster opened its link before it registered', { cluster: name });
@@ -151,21 +158,26 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         authorize: ({ certificate }) => authorize(certificate),
         onConnection: (connection, name) => serve(engine, connection, name),
       });
-      await bind(server, options);
+      return bind(server, options);
     },
 
     async stop() {
-      await acceptor?.stop({ reason: 'restarting', graceMs: options.restartGraceMs });
+      const goodbye = { reason: 'restarting', graceMs: options.restartGraceMs } as const;
+      const told = async (): Promise<void> => acceptor?.stop(goodbye);
+      // Whoever does not listen any more must not keep us from stopping.
+      await withDeadline(told, { clock, timeoutMs: STOP_MS, what: 'the goodbye to clusters' }).catch(
+        () => {},
+      );
       server.forceShutdown();
     },
   };
 }
 
-function bind(server: Server, options: ClusterLinksOptions): Promise<void> {
+function bind(server: Server, options: ClusterLinksOptions): Promise<number> {
   const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(options.tls), (error) => {
-      if (error === null) resolve();
+    server.bindAsync(address, serverCredentials(options.tls), (error, port) => {
+      if (error === null) resolve(port);
       else {
         reject(
           new OakestraError(
