@@ -91,7 +91,7 @@ export interface Installation {
   untilStatus(deployed: Deployed, status: string, timeoutMs?: number): Promise<InstanceDocument>;
   /** Removes the application with its service and waits until no worker has anything of it. */
   remove(deployed: Deployed): Promise<void>;
-  untilGone(instanceId: string, timeoutMs?: number): Promise<void>;
+  untilGone(instanceId: string): Promise<void>;
   /** Where an instance really runs, whatever the root says. */
   running(instanceId: string): Promise<readonly Placed[]>;
   /** Waits until an instance is RUNNING at the root and exactly one container of it runs. */
@@ -208,17 +208,8 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
       { timeoutMs, describe: `${deployed.instanceId} to be ${what}` },
     );
 
-  const untilGone: Installation['untilGone'] = async (instanceId, timeoutMs = LONG_MS) => {
-    for (const node of workers) {
-      await eventually(
-        async () => {
-          const left = await node.tracesOf(instanceId);
-          if (left.length > 0) throw new Error(left.join('\n'));
-          return true;
-        },
-        { timeoutMs, describe: `nothing of ${instanceId} to be left on ${node.name}` },
-      );
-    }
+  const untilGone: Installation['untilGone'] = async (instanceId) => {
+    for (const node of workers) await node.untilNothingOf(instanceId);
   };
 
   const running: Installation['running'] = async (instanceId) => {

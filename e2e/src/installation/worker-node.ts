@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContainerd, TestHost } from '@oakestra/testbed';
+import { eventually, type TestContainerd, type TestHost } from '@oakestra/testbed';
 import { removeCgroups, removeNamespaces } from './clean-up.ts';
 import { cutPower } from './power-cut.ts';
 import type { TierProcess } from './tier-process.ts';
+
+/** Generous: the machine may be busy. */
+const LONG_MS = 60_000;
 
 export interface RunningTask {
   readonly id: string;
@@ -29,6 +32,7 @@ export interface WorkerNode {
   forgetImages(): Promise<void>;
   /** Traces of one instance, by its id. */
   tracesOf(instanceId: string): Promise<readonly string[]>;
+  untilNothingOf(instanceId: string): Promise<void>;
   /**
    * What a power cut does: every process ends, the kernel forgets networks, control groups and mounts, and containerd
    * starts again from its disk. The worker stays down.
@@ -103,6 +107,8 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     ];
   };
 
+  const tracesOf = async (instanceId: string) => (await traces()).filter((line) => line.includes(instanceId));
+
   return {
     name: options.name,
     host,
@@ -117,7 +123,17 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
       return task;
     },
     traces,
-    tracesOf: async (instanceId) => (await traces()).filter((line) => line.includes(instanceId)),
+    tracesOf,
+    async untilNothingOf(instanceId) {
+      await eventually(
+        async () => {
+          const left = await tracesOf(instanceId);
+          if (left.length > 0) throw new Error(left.join('\n'));
+          return true;
+        },
+        { timeoutMs: LONG_MS, describe: `nothing of ${instanceId} to be left on ${options.name}` },
+      );
+    },
     async forgetImages() {
       const names = linesOf(await ctr(['images', 'list', '--quiet']));
       if (names.length > 0) await ctr(['images', 'remove', '--sync', ...names]);
