@@ -105,10 +105,10 @@ describe('oakestra up', () => {
     ]);
     expect(await stop()).toBe(0);
     expect(existsSync(join(state(), 'oakestra.pid'))).toBe(false);
-  });
+  }, 60_000);
 
   it('does not start twice on the same state', async () => {
-    const stop = await startUp();
+    const stop = await startUp('--tiers', 'worker');
     const second = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     listeners = new Map();
     expect(await run(['up', ...upFlags()], machine())).toBe(1);
