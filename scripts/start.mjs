@@ -32,22 +32,22 @@ async function main(flags) {
   if (isStopping) return;
 
   report.step('Starting root, cluster and worker');
-  const daemons = await startDaemons(place, { flags: [...containerdFlags, ...flags], report });
+  const daemons = startDaemons(place, { flags: [...containerdFlags, ...flags], report });
   closers.push(daemons.stop);
+  const started = await daemons.started;
   daemons.ended.then(onDaemonsEnded);
-  if (isStopping) return;
 
   report.step('Building the image of the demo and serving it from a registry on loopback');
   const registry = await serveDemoImage(place);
   closers.push(registry.close);
-  const api = connectApi(`http://127.0.0.1:${daemons.rootApiPort}`);
-  const passwordFile = join(daemons.rootStateDirectory, 'admin-password');
+  const api = connectApi(`http://127.0.0.1:${started.rootApiPort}`);
+  const passwordFile = join(started.rootStateDirectory, 'admin-password');
   await api.login('Admin', passwordIn(passwordFile));
   report.step('Deploying the demo');
   const demo = await ensureDemo(api, { place, image: registry.image, report });
   report.detail(`ready after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
   if (isStopping) return;
-  process.stdout.write(welcome({ ...daemons, ...demo, passwordFile, logFile: place.logFile }));
+  process.stdout.write(welcome({ ...started, ...demo, passwordFile, logFile: place.logFile }));
 }
 
 /** @param {readonly string[]} flags */

@@ -17,12 +17,14 @@ const SHOWN_LEVELS = ['warn', 'error'];
  */
 
 /**
- * Starts the daemons and waits until all tiers have started.
+ * Starts the daemons. They may be stopped at any time, also before they have started.
  *
  * @param {import('./place.mjs').Places} place
  * @param {{ flags: readonly string[], report: import('../setup/index.mjs').Report }} options
+ * @returns {{ started: Promise<Started>, ended: Promise<number>, stop: () => Promise<void> }}
+ *   `started`: when all tiers have started; `ended`: their exit code
  */
-export async function startDaemons(place, { flags, report }) {
+export function startDaemons(place, { flags, report }) {
   const other = runningPid(place.pidFile);
   if (other !== undefined) {
     throw new SetupError(
@@ -30,16 +32,12 @@ export async function startDaemons(place, { flags, report }) {
     );
   }
   const log = openLog(place.logFile);
-  /** @type {string[]} */
-  const errors = [];
   let isStopping = false;
   const watch = watchLog(place.logFile, ({ level, component, message, fields }) => {
     // While stopping, the tiers complain about each other's absence.
     if (component === 'up' && message === 'stopping') isStopping = true;
     if (isStopping || !SHOWN_LEVELS.includes(level)) return;
-    const text = `[${component}] ${message}${explain(fields)}`;
-    if (level === 'error') errors.push(text);
-    report.warn(text);
+    report.warn(`[${component}] ${message}${explain(fields)}`);
   });
   // In a session of its own: a Ctrl-C of the terminal reaches us alone, and we stop it in order.
   const child = spawn(process.execPath, [place.program, 'up', '--log-format', 'json', ...flags], {
@@ -56,19 +54,6 @@ export async function startDaemons(place, { flags, report }) {
     watch.stop();
     return code;
   });
-
-  /** @type {Started | number | undefined} */
-  const outcome = await Promise.race([
-    new Promise((resolve) => {
-      child.on('message', (message) => {
-        if (message?.kind === 'started') resolve(message);
-      });
-    }),
-    ended,
-    new Promise((resolve) => {
-      setTimeout(resolve, START_TIMEOUT_MS).unref();
-    }),
-  ]);
   const stop = async () => {
     isStopping = true;
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
@@ -76,14 +61,33 @@ export async function startDaemons(place, { flags, report }) {
     await ended;
     clearTimeout(killer);
   };
-  if (typeof outcome !== 'object') {
-    await stop();
-    const why =
-      outcome === undefined ? `did not start within ${START_TIMEOUT_MS / 1000} s` : 'ended while starting';
-    const reason = errors.length === 0 ? '' : `:\n  ${errors.join('\n  ')}`;
-    throw new SetupError(`The daemons ${why}${reason}\nTheir log: ${place.logFile}`);
-  }
-  return { ...outcome, pid: child.pid, ended, stop };
+  return { started: untilStarted(child, { ended, stop, logFile: place.logFile }), ended, stop };
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {{ ended: Promise<number>, stop: () => Promise<void>, logFile: string }} parts
+ * @returns {Promise<Started>}
+ */
+async function untilStarted(child, { ended, stop, logFile }) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {Started | string} */
+  const outcome = await Promise.race([
+    new Promise((resolve) => {
+      child.on('message', (message) => {
+        if (message?.kind === 'started') resolve(message);
+      });
+    }),
+    ended.then(() => 'ended while they started'),
+    new Promise((resolve) => {
+      timer = setTimeout(resolve, START_TIMEOUT_MS, `did not start within ${START_TIMEOUT_MS / 1000} s`);
+    }),
+  ]);
+  clearTimeout(timer);
+  if (typeof outcome !== 'string') return outcome;
+  await stop();
+  throw new SetupError(`The daemons ${outcome}. What they said stands above, and all of it in ${logFile}`);
 }
 
 /** @param {Record<string, unknown>} fields */
