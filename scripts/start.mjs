@@ -31,15 +31,14 @@ async function main(flags) {
   const containerdFlags = await containerdOf(flags);
   if (isStopping) return;
 
-  report.step('Starting root, cluster and worker');
+  report.step('Starting root, cluster and worker; building the image of the demo');
   const daemons = startDaemons(place, { flags: [...containerdFlags, ...flags], report });
   closers.push(daemons.stop);
-  const started = await daemons.started;
+  const [started, registry] = await bothOf(daemons.started, serveDemoImage(place), (served) =>
+    closers.push(served.close),
+  );
   daemons.ended.then(onDaemonsEnded);
-
-  report.step('Building the image of the demo and serving it from a registry on loopback');
-  const registry = await serveDemoImage(place);
-  closers.push(registry.close);
+  report.detail(`the image is served from a registry on loopback: ${registry.image}`);
   const api = connectApi(`http://127.0.0.1:${started.rootApiPort}`);
   const passwordFile = join(started.rootStateDirectory, 'admin-password');
   await api.login('Admin', passwordIn(passwordFile));
@@ -48,6 +47,24 @@ async function main(flags) {
   report.detail(`ready after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
   if (isStopping) return;
   process.stdout.write(welcome({ ...started, ...demo, passwordFile, logFile: place.logFile }));
+}
+
+/**
+ * Waits for two things at once, for the second also when the first fails: it has to be taken down then.
+ *
+ * @template A, B
+ * @param {Promise<A>} first
+ * @param {Promise<B>} second
+ * @param {(value: B) => void} onSecond
+ * @returns {Promise<[A, B]>}
+ */
+async function bothOf(first, second, onSecond) {
+  const noted = second.then((value) => {
+    onSecond(value);
+    return value;
+  });
+  await Promise.allSettled([first, noted]);
+  return Promise.all([first, noted]);
 }
 
 /** @param {readonly string[]} flags */

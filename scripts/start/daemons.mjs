@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { SetupError } from '../setup/index.mjs';
 import { runningPid } from '../setup/process-identity.mjs';
 import { openLog, watchLog } from './log-file.mjs';
+import { holderOf } from './port-holder.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -38,6 +39,7 @@ export function startDaemons(place, { flags, report }) {
     if (component === 'up' && message === 'stopping') isStopping = true;
     if (isStopping || !SHOWN_LEVELS.includes(level)) return;
     report.warn(`[${component}] ${message}${explain(fields)}`);
+    if (fields.error?.code === 'port-in-use') report.warn(portAdvice(fields.error.message));
   });
   // In a session of its own: a Ctrl-C of the terminal reaches us alone, and we stop it in order.
   const child = spawn(process.execPath, [place.program, 'up', '--log-format', 'json', ...flags], {
@@ -88,6 +90,19 @@ async function untilStarted(child, { ended, stop, logFile }) {
   if (typeof outcome !== 'string') return outcome;
   await stop();
   throw new SetupError(`The daemons ${outcome}. What they said stands above, and all of it in ${logFile}`);
+}
+
+/**
+ * Who has the port, and how to take another one.
+ * @param {string} message
+ */
+function portAdvice(message) {
+  const port = Number(/:(\d+) is in use/.exec(message)?.[1]);
+  const holder = Number.isInteger(port) ? holderOf(port) : '';
+  return (
+    `${holder === '' ? '' : `It is used${holder}. `}Other ports are chosen with OAKESTRA_ROOT_API_PORT, ` +
+    'OAKESTRA_ROOT_CLUSTER_PORT, OAKESTRA_CLUSTER_API_PORT and OAKESTRA_CLUSTER_MQTT_PORT.'
+  );
 }
 
 /** @param {Record<string, unknown>} fields */
