@@ -6,11 +6,13 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string' },
     first: { type: 'string', default: '1' },
+    stride: { type: 'string', default: '1' },
+    fails: { type: 'string', default: '5' },
   },
 });
 
 if (values.seed !== undefined) {
-  const result = runSeed(Number(values.seed));
+  const result = runSeed(Number(values.seed), { isTracing: true });
   for (const line of result.log) console.log(line);
   for (const failure of result.failures) console.log(`FAILED ${failure}`);
   process.exitCode = result.failures.length === 0 ? 0 : 1;
@@ -19,13 +21,13 @@ if (values.seed !== undefined) {
   let seed = Number(values.first);
   let failed = 0;
   let ran = 0;
-  for (; Date.now() < endMs && failed < 5; seed += 1) {
+  for (; Date.now() < endMs && failed < Number(values.fails); seed += Number(values.stride)) {
     const result = runSeed(seed);
     ran += 1;
     if (result.failures.length > 0) {
       failed += 1;
       console.log(`seed ${seed}:`);
-      for (const failure of result.failures.slice(0, 6)) console.log(`  ${failure}`);
+      for (const failure of result.failures.slice(0, 4)) console.log(`  ${failure}`);
     }
   }
   console.log(`${ran} seeds, ${failed} failed`);

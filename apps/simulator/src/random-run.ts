@@ -1,5 +1,9 @@
-import { verdictOf } from './verdict.ts';
-import { createWorld, type World } from './world.ts';
+import { converge } from './converge.ts';
+import { type FaultMemory, LOSSES, ORDINARY } from './faults.ts';
+import { CONTAINER_FAULTS, NO_CONTAINER_FAULTS } from './nodes/containers.ts';
+import type { Parts } from './nodes/parts.ts';
+import type { LinkFaults } from './virtual/link.ts';
+import { createWorld, NO_FAULTS, type World } from './world.ts';
 
 export interface RunResult {
   readonly seed: number;
@@ -7,77 +11,56 @@ export interface RunResult {
   readonly log: readonly string[];
 }
 
+/** Everything that had failed and everything that was wrong must be right again by then. */
+const LIMIT_MS = 300_000;
+/** Design 3, "Ownership", 4: exactly once within this time of reunion, when nothing is lost any more. */
+const REUNION_MS = 5000;
+
 /** One random world: users come and go, things break, everything heals, and then the promises must hold. */
-export function runSeed(seed: number): RunResult {
+export function runSeed(
+  seed: number,
+  options: { readonly isTracing?: boolean; readonly parts?: Partial<Parts> } = {},
+): RunResult {
+  // A third loses stores; another third loses nothing and must be back in time.
+  const isPrompt = seed % 3 === 1;
+  const faults = seed % 3 === 2 ? LOSSES : ORDINARY;
   const world = createWorld({
+    ...options,
     seed,
     clusterCount: 1 + (seed % 2),
-    workersPerCluster: 1 + (seed % 3),
-    faults: { loss: seed % 4 === 0 ? 0 : 0.02, duplication: 0.02, maxLatencyMs: seed % 5 === 0 ? 200 : 20 },
+    workersPerCluster: 1 + (Math.floor(seed / 2) % 4),
+    faults: isPrompt ? NO_FAULTS : linkFaultsOf(seed),
+    containerFaults: isPrompt ? NO_CONTAINER_FAULTS : CONTAINER_FAULTS,
   });
   world.run(3000);
-  for (const service of world.services) world.request(service.id);
-  const steps = 20 + world.random.below(20);
+  for (let service = 0; service < world.serviceCount; service += 1) world.request(service);
+  const memory: FaultMemory = { backups: new Map() };
+  const steps = 15 + world.random.below(20);
   for (let step = 0; step < steps; step += 1) {
     world.run(world.random.pick([50, 300, 1000, 4000, 8000]));
-    world.random.pick(ACTIONS)(world);
+    world.random.pick(faults)(world, memory);
   }
-  world.healEverything();
-  world.run(240_000);
-  return { seed, failures: verdictOf(world), log: world.log };
+  return { seed, failures: judge(world, isPrompt), log: world.log };
 }
 
-type Action = (world: World) => void;
-
-const request: Action = (world) => world.request(world.random.pick(world.services).id);
-
-const remove: Action = (world) => {
-  const wanted = [...world.oracle.intents].filter(([, intent]) => intent === 'wanted').map(([key]) => key);
-  if (wanted.length > 0) world.removeInstance(world.random.pick(wanted));
-};
-
-const crashWorker: Action = (world) => {
-  const worker = world.random.pick(world.workers);
-  const kind = world.random.pick(['process', 'machine', 'restart'] as const);
-  world.trace(`${worker.id} dies: ${kind}`);
-  worker.crash(kind);
-  world.time.after(
-    kind === 'machine' ? 2000 + world.random.below(20_000) : 200 + world.random.below(1500),
-    () => worker.start(),
-  );
-};
-
-const crashCluster: Action = (world) => {
-  const cluster = world.random.pick(world.clusters);
-  world.trace(`${cluster.id} dies`);
-  cluster.crash(world.random.chance(0.3) ? 30_000 : undefined);
-  world.time.after(200 + world.random.below(10_000), () => cluster.start());
-};
-
-const crashRoot: Action = (world) => {
-  world.trace('root dies');
-  world.root.crash();
-  world.time.after(200 + world.random.below(10_000), () => world.root.start());
-};
-
-const cut: Action = (world) => {
-  const link = world.random.pick(world.links);
-  world.trace(`link of ${link.lower.id} is cut`);
-  link.cut();
-  world.time.after(500 + world.random.below(30_000), () => {
-    world.trace(`link of ${link.lower.id} is healed`);
-    link.heal();
+function judge(world: World, isPrompt: boolean): readonly string[] {
+  world.watch.trace('everything works again');
+  world.healEverything();
+  const { tookMs, failures } = converge(world, {
+    withinMs: LIMIT_MS,
+    stepMs: isPrompt ? 250 : 1000,
+    // What was lost is found by the next digest.
+    settleMs: isPrompt ? 5000 : 35_000,
+    quietMs: 35_000,
   });
-};
+  const isLate = isPrompt && tookMs !== undefined && tookMs > REUNION_MS;
+  return [
+    ...world.watch.violations,
+    ...failures,
+    ...(isLate ? [`it took ${tookMs} ms until everything was right again`] : []),
+  ];
+}
 
-const ACTIONS: readonly Action[] = [
-  request,
-  request,
-  remove,
-  crashWorker,
-  crashWorker,
-  crashCluster,
-  crashRoot,
-  cut,
-  cut,
-];
+function linkFaultsOf(seed: number): LinkFaults {
+  return { loss: 0.02, duplication: 0.02, maxLatencyMs: seed % 5 === 0 ? 200 : 20, keepsDuringCut: false };
+}

@@ -1,200 +1,183 @@
-import { type InstanceKey, instanceKey, type ServiceDocument } from '@oakestra/contracts';
-import { policyOf, type Schedule } from '@oakestra/ownership';
-import type { ServiceRecord } from '@oakestra/root';
-import { createOracle, type Oracle } from './oracle.ts';
-import { type SeededRandom, seededRandom } from './seeded-random.ts';
-import { type ClusterNode, createClusterNode, createRootNode, type RootNode } from './tier-nodes.ts';
-import { createVirtualLink, type LinkFaults, type VirtualLink } from './virtual-link.ts';
-import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
-import { createWorkerNode, type WorkerNode } from './worker-node.ts';
-
-export interface World {
-  readonly time: VirtualTime;
-  readonly random: SeededRandom;
-  readonly oracle: Oracle;
-  readonly root: RootNode;
-  readonly clusters: readonly ClusterNode[];
-  readonly workers: readonly WorkerNode[];
-  readonly links: readonly VirtualLink[];
-  readonly services: readonly ServiceRecord[];
-  readonly violations: readonly string[];
-  violation(text: string): void;
-  request(serviceId: string): void;
-  removeInstance(key: InstanceKey): void;
-  /** Every process runs, every network works, nothing is lost any more. */
-  healEverything(): void;
-  run(durationMs: number): void;
-  runningOf(key: InstanceKey): number;
-  trace(text: string): void;
-  readonly log: readonly string[];
-}
+import { type InstanceKey, instanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
+import type { RootCore } from '@oakestra/root';
+import { createOracle, type Oracle } from './judge/oracle.ts';
+import { createWatch, type Watch } from './judge/watch.ts';
+import { type ClusterNode, createClusterNode } from './nodes/cluster-node.ts';
+import { CONTAINER_FAULTS, type ContainerFaults } from './nodes/containers.ts';
+import { type Parts, PRODUCT } from './nodes/parts.ts';
+import { createRootNode, type NodeOptions, type RootNode } from './nodes/root-node.ts';
+import { createWorkerNode, type WorkerNode } from './nodes/worker-node.ts';
+import { ALL_POLICIES, jobNameOf, randomFit, serviceOf } from './services.ts';
+import { createTraffic, type Traffic } from './traffic.ts';
+import { createVirtualLink, type LinkFaults, type VirtualLink } from './virtual/link.ts';
+import { type SeededRandom, seededRandom } from './virtual/random.ts';
+import { createVirtualTime, type VirtualTime } from './virtual/time.ts';
 
 export interface WorldOptions {
   readonly seed: number;
   readonly clusterCount: number;
   readonly workersPerCluster: number;
-  readonly faults: LinkFaults;
+  readonly faults?: LinkFaults;
+  readonly containerFaults?: ContainerFaults;
+  /** Default: one of each policy. */
   readonly services?: readonly Partial<ServiceDocument>[];
+  readonly parts?: Partial<Parts>;
+  /** Keeps a log of what happens. */
+  readonly isTracing?: boolean;
 }
 
-const DEFAULT_SERVICES: readonly Partial<ServiceDocument>[] = [
-  {},
-  { on_disconnect: 'wait' },
-  { on_disconnect: 'stop-after 6' },
-  { one_shot: true },
-  { one_shot: true, one_shot_delivery: 'at-most-once' },
-];
-
 /** Real cores of all three tiers on a virtual clock, virtual disks and a virtual network. */
+export interface World {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+  readonly oracle: Oracle;
+  readonly watch: Watch;
+  readonly traffic: Traffic;
+  readonly root: RootNode;
+  readonly clusters: readonly ClusterNode[];
+  readonly workers: readonly WorkerNode[];
+  readonly links: readonly VirtualLink[];
+  readonly serviceCount: number;
+  readonly log: readonly string[];
+  linkOf(lowerId: string): VirtualLink;
+  workersOf(cluster: ClusterNode): readonly WorkerNode[];
+  documentOf(key: InstanceKey): ServiceDocument | undefined;
+  /** A user asks for one more instance of a service. */
+  request(service: number): InstanceKey | undefined;
+  removeInstance(key: InstanceKey): void;
+  /** Every process runs, every network works, nothing breaks any more. */
+  healEverything(): void;
+  run(durationMs: number): void;
+}
+
+export const NO_FAULTS: LinkFaults = {
+  loss: 0,
+  duplication: 0,
+  maxLatencyMs: 10,
+  keepsDuringCut: true,
+};
+
 export function createWorld(options: WorldOptions): World {
   const random = seededRandom(options.seed);
   const time = createVirtualTime();
   const oracle = createOracle();
-  const violations: string[] = [];
   const log: string[] = [];
-  const services = (options.services ?? DEFAULT_SERVICES).map(service);
-  const schedule = randomFit(random);
-  const violation = (text: string): void => {
-    violations.push(`at ${time.nowMs()} ms: ${text}`);
-  };
-  const trace = (text: string): void => {
-    log.push(`${time.nowMs()} ${text}`);
-  };
+  const watch = createWatch({ oracle, nowMs: time.nowMs, isTracing: options.isTracing === true, log });
+  const traffic = createTraffic();
+  const parts: Parts = { ...PRODUCT, ...options.parts };
+  const templates = options.services ?? ALL_POLICIES;
+  const documents = new Map<string, ServiceDocument>();
+  const nodeOptions: NodeOptions = { time, random, parts, watch, schedule: randomFit(random) };
+  let generation = 0;
 
   const workers: WorkerNode[] = [];
-  const links: VirtualLink[] = [];
   const clusters: ClusterNode[] = [];
-  const root = createRootNode({ time, random, schedule, services, trace });
-  const rootLinks = new Map<string, VirtualLink>();
+  const links = new Map<string, VirtualLink>();
+  const root = createRootNode(nodeOptions);
 
-  const runningOf = (key: InstanceKey): number =>
-    workers.filter((worker) => worker.containers.get(key)?.isRunning === true).length;
+  const linkOptions = { time, random, faults: options.faults ?? NO_FAULTS, onMessage: traffic.count };
 
-  const onStarted = (key: InstanceKey, document: ServiceDocument): void => {
-    const policy = policyOf(document);
-    if (policy.onDisconnect.kind === 'stop-after' && runningOf(key) > 1) {
-      violation(`${key} runs ${runningOf(key)} times although it says stop-after`);
-    }
-    if (policy.isAtMostOnce) {
-      const starts = workers.reduce((sum, worker) => sum + (worker.starts.get(key) ?? 0), 0);
-      if (starts > 1) violation(`${key} was started ${starts} times although it says at-most-once`);
-    }
+  const addWorker = (id: string, cluster: ClusterNode): VirtualLink => {
+    const faults = options.containerFaults ?? CONTAINER_FAULTS;
+    const worker = createWorkerNode({ ...nodeOptions, id, faults });
+    const link = createVirtualLink({ ...linkOptions, lower: worker, upper: cluster.upper });
+    worker.attach(link);
+    workers.push(worker);
+    links.set(id, link);
+    return link;
   };
 
-  for (let c = 0; c < options.clusterCount; c += 1) {
-    const cluster = createClusterNode({ id: `c${c}`, time, random, schedule, oracle, trace });
+  const addCluster = (id: string): VirtualLink => {
+    const cluster = createClusterNode({ ...nodeOptions, id });
+    const up = createVirtualLink({ ...linkOptions, lower: cluster.lower, upper: root });
     clusters.push(cluster);
-    const up = createVirtualLink({
-      time,
-      random,
-      lower: cluster.lower,
-      upper: () => root,
-      faults: options.faults,
-    });
-    links.push(up);
-    rootLinks.set(cluster.id, up);
+    links.set(id, up);
     const down = new Map<string, VirtualLink>();
-    for (let w = 0; w < options.workersPerCluster; w += 1) {
-      const worker = createWorkerNode({ id: `c${c}w${w}`, time, random, oracle, violation, onStarted });
-      const link = createVirtualLink({
-        time,
-        random,
-        lower: worker,
-        upper: () => cluster.upper,
-        faults: options.faults,
-      });
-      worker.attach(link);
-      workers.push(worker);
-      links.push(link);
-      down.set(worker.id, link);
+    for (let index = 0; index < options.workersPerCluster; index += 1) {
+      const workerId = `${id}w${index}`;
+      down.set(workerId, addWorker(workerId, cluster));
     }
     cluster.attach(up, down);
+    return up;
+  };
+
+  const uplinks = new Map<string, VirtualLink>();
+  for (let index = 0; index < options.clusterCount; index += 1) {
+    uplinks.set(`c${index}`, addCluster(`c${index}`));
   }
-  root.attach(rootLinks);
-  root.start();
-  for (const cluster of clusters) cluster.start();
-  for (const worker of workers) worker.start();
+  root.attach(uplinks);
+  const startAll = (): void => {
+    root.start();
+    for (const cluster of clusters) cluster.start();
+    for (const worker of workers) worker.start();
+  };
+  startAll();
+
+  /** Users register a service again when the root does not know it any more. */
+  const registered = (core: RootCore, index: number): string => {
+    const present = core.serviceByJobName(jobNameOf(index));
+    if (present !== undefined) return present.id;
+    generation += 1;
+    const service = serviceOf(templates[index] ?? {}, index, generation);
+    documents.set(service.id, service.document);
+    core.registerService(service);
+    return service.id;
+  };
 
   return {
     time,
     random,
     oracle,
+    watch,
+    traffic,
     root,
     clusters,
     workers,
-    links,
-    services,
-    violations,
-    violation,
+    links: [...links.values()],
+    serviceCount: templates.length,
     log,
-    trace,
-    runningOf,
-    request(serviceId) {
+    linkOf: (lowerId) => links.get(lowerId) as VirtualLink,
+    workersOf: (cluster) => workers.filter((worker) => worker.id.startsWith(`${cluster.id}w`)),
+    documentOf: (key) => documents.get(parseInstanceKey(key).serviceId),
+    request(service) {
       let key: InstanceKey | undefined;
       root.ask(
         (core) => {
-          key = instanceKey(serviceId, core.requestInstance(serviceId));
+          const id = registered(core, service);
+          key = instanceKey(id, core.requestInstance(id));
           oracle.set(key, 'unsure');
+          watch.trace(`a user asks for ${key}`);
         },
         () => {
           if (key !== undefined) oracle.set(key, 'wanted');
         },
       );
-      if (key !== undefined) trace(`request ${key}`);
+      return key;
     },
     removeInstance(key) {
-      const [serviceId = '', number] = key.split('/');
+      const { serviceId, number } = parseInstanceKey(key);
       const before = oracle.intents.get(key) ?? 'unsure';
+      watch.trace(`a user removes ${key}`);
       oracle.set(key, 'unsure');
       const isTaken = root.ask(
-        (core) => core.removeInstance(serviceId, Number(number)),
+        (core) => {
+          core.removeInstance(serviceId, number);
+          oracle.removalAsked(key);
+        },
         () => oracle.set(key, 'unwanted'),
       );
       if (!isTaken) oracle.set(key, before);
-      else trace(`remove ${key}`);
     },
     healEverything() {
-      for (const link of links) {
+      for (const link of links.values()) {
         link.calm();
         link.heal();
       }
-      root.start();
-      for (const cluster of clusters) cluster.start();
-      for (const worker of workers) worker.start();
+      for (const node of [root, ...clusters, ...workers]) node.disk.free();
+      for (const worker of workers) worker.calm();
+      for (const node of [root, ...clusters]) node.wake();
+      startAll();
     },
-    run(durationMs) {
-      time.runUntil(time.nowMs() + durationMs, () => {});
-    },
+    run: (durationMs) => time.runUntil(time.nowMs() + durationMs),
   };
-}
-
-function service(extra: Partial<ServiceDocument>, index: number): ServiceRecord {
-  const id = index.toString(16).padStart(24, '0');
-  const name = `s${index}`;
-  return {
-    id,
-    ownerUserId: 'u',
-    nextInstanceNumber: 0,
-    document: {
-      microserviceID: id,
-      applicationID: 'a',
-      job_name: `app.ns.${name}.ns`,
-      app_name: 'app',
-      app_ns: 'ns',
-      service_name: name,
-      service_ns: 'ns',
-      virtualization: 'docker',
-      image: 'i',
-      code: 'i',
-      ...extra,
-    },
-  };
-}
-
-/** Any member will do: the more varied the placements, the more is tried. */
-function randomFit(random: SeededRandom): Schedule {
-  return ({ candidates }) =>
-    candidates.length === 0
-      ? { kind: 'none', status: 'NoActiveClusterWithCapacity', detail: 'nobody is there' }
-      : { kind: 'chosen', member: random.pick(candidates).id, reason: 'random' };
 }

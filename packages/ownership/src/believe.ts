@@ -8,9 +8,9 @@ export function believe(
   record: InstanceRecord,
   placement: Placement,
   report: InstanceReport,
-): void {
-  if (placement.role === 'retired' || report.phase === 'removed') return;
-  if (isOutdated(context, record, placement, report)) return;
+): InstanceRecord {
+  if (placement.role === 'retired' || report.phase === 'removed') return record;
+  if (isOutdated(context, record, placement, report)) return record;
   const order = comparePlacements(context.tier, report.epoch, placement.epoch);
   let next = record;
   if (order > 0) {
@@ -26,6 +26,7 @@ export function believe(
   }
   if (placement.role === 'owner') next = observed(context, next, placement.member, report);
   if (next !== record) context.save(next, order > 0 ? 'full' : 'normal');
+  return next;
 }
 
 /** Does the reporter know less than we do: an older epoch, or an older holder than it told us of before? */

@@ -157,9 +157,9 @@ export function remove(context: ArbiterContext, command: RemoveCommand): void {
 /** The confirmation of a removal has arrived above (cluster). */
 export function forget(context: ArbiterContext, key: InstanceKey, epoch: Epoch): void {
   const record = context.record(key);
-  if (record === undefined || record.phase !== 'removed' || record.placements.length > 0) return;
-  if ((record.tombstone?.root ?? 0) > epoch.root) return;
-  context.erase(record);
+  const isConfirmed = record?.phase === 'removed' && record.placements.length === 0;
+  if (isConfirmed && (record.tombstone?.root ?? 0) <= epoch.root) context.erase(record);
+  // Also when there is nothing to forget: then the root missed that it was forgotten.
   context.effects.notice({ kind: 'changed', key });
 }
 

@@ -1,5 +1,5 @@
 import type { InstanceReport } from '@oakestra/contracts';
-import { isOutdated } from './believe.ts';
+import { believe, isOutdated } from './believe.ts';
 import { orderDeploy, reassert } from './commands.ts';
 import { type ArbiterContext, comparePlacements } from './context.ts';
 import { giveUp, mustWait } from './doubt.ts';
@@ -22,11 +22,14 @@ export function settleOwner(context: ArbiterContext, start: InstanceRecord): Ins
   if (report.phase === 'removed' && order > 0) return ownerKnowsBetter(context, start, owner, report);
   const isLess = isOutdated(context, start, owner, report);
   if (isLess || report.phase === 'removed') return deployAgain(context, start, owner, member);
-  const policy = policyOf(start.document);
-  const isBehind = context.tier === 'cluster' && owner.epoch.root < start.authority;
-  const mayRunAgain = report.phase === 'fenced' && !policy.isAtMostOnce;
-  if (isBehind || mayRunAgain) return reassert(context, start, owner).record;
-  return moveWhenItKeepsFailing(context, start, owner, report);
+  // Also what it said before it became the owner.
+  const record = believe(context, start, owner, report);
+  const placement = placementOf(record, 'owner') ?? owner;
+  const isBehind = placement.epoch.root < record.authority;
+  const mayRunAgain = report.phase === 'fenced' && !policyOf(record.document).isAtMostOnce;
+  if (context.tier === 'cluster' && (isBehind || mayRunAgain))
+    return reassert(context, record, placement).record;
+  return moveWhenItKeepsFailing(context, record, placement, report);
 }
 
 function ownerHasNothing(

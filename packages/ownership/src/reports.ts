@@ -39,7 +39,9 @@ export function observe(context: ArbiterContext, member: Member, key: InstanceKe
   const placement = record.placements.find((other) => other.member === member.id);
   if (placement === undefined) meetStranger(context, record, member.id, report);
   else {
-    if (report.phase !== 'removed' && !isOutdated(context, record, placement, report)) {
+    const isObeyed = report.phase !== 'removed' && !isOutdated(context, record, placement, report);
+    // An order to stop stays open until it is obeyed.
+    if (isObeyed && record.wanted === 'running' && placement.role !== 'retired') {
       context.settle(member.id, key);
     }
     believe(context, record, placement, report);

@@ -21,7 +21,7 @@ export function obey(holdings: Holdings, reporter: Reporter, command: TierComman
       if (isNews(holdings, reporter, command)) remove(holdings, command);
       break;
     case 'forget':
-      forget(holdings, command.key, command.epoch);
+      forget(holdings, reporter, command.key, command.epoch);
       break;
     case 'describe':
       describe(holdings, command.key);
@@ -86,8 +86,10 @@ function remove(holdings: Holdings, command: RemoveCommand): void {
   holdings.decide(command.key);
 }
 
-function forget(holdings: Holdings, key: InstanceKey, epoch: Epoch): void {
+function forget(holdings: Holdings, reporter: Reporter, key: InstanceKey, epoch: Epoch): void {
   const entry = holdings.entries.get(key);
+  // It was forgotten before, and the cluster missed it.
+  if (entry === undefined) reporter.offerDigest();
   if (entry === undefined || entry.wanted !== 'removed' || compareEpochs(entry.epoch, epoch) > 0) return;
   if (holdings.live(key).activity === 'absent') holdings.erase(key);
 }

@@ -1,5 +1,5 @@
-import type { SeededRandom } from './seeded-random.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import type { SeededRandom } from './random.ts';
+import type { VirtualTime } from './time.ts';
 
 /** Applies one batch of writes to the content of a disk. */
 export type Change<Content> = (content: Content) => Content;
@@ -11,14 +11,16 @@ export interface VirtualDisk<Content> {
   commit(change: Change<Content>, durability: 'full' | 'normal', done: (error?: Error) => void): void;
   /** The process died: a random suffix of what was not synced is lost, and nobody is told of the rest. */
   crash(): void;
-  /** As a backup would have it now. */
-  snapshot(): Content;
+  /** Writes fail until there is room again. */
+  fill(): void;
+  free(): void;
+  /** Puts another content there: a backup, or nothing. Only while no process runs on it. */
   replace(content: Content): void;
 }
 
 interface Batch<Content> {
   readonly change: Change<Content>;
-  done: ((error?: Error) => void) | undefined;
+  readonly done: ((error?: Error) => void) | undefined;
 }
 
 export function createVirtualDisk<Content>(options: {
@@ -31,6 +33,7 @@ export function createVirtualDisk<Content>(options: {
   let unsynced: Batch<Content>[] = [];
   let generation = 0;
   let isSyncing = false;
+  let isFull = false;
 
   const sync = (): void => {
     if (isSyncing) return;
@@ -42,16 +45,23 @@ export function createVirtualDisk<Content>(options: {
       if (mine !== generation) return;
       isSyncing = false;
       const batches = unsynced.splice(0, count);
-      for (const batch of batches) durable = batch.change(durable);
-      for (const batch of batches) batch.done?.();
+      const error = isFull ? new Error('no space left on device') : undefined;
+      if (error === undefined) for (const batch of batches) durable = batch.change(durable);
+      for (const batch of batches) if (mine === generation) batch.done?.(error);
       if (unsynced.some((batch) => batch.done !== undefined)) sync();
     });
+  };
+
+  const forgetUnsynced = (): void => {
+    generation += 1;
+    isSyncing = false;
+    unsynced = [];
   };
 
   return {
     read: () => durable,
     commit(change, durability, done) {
-      if (durability === 'full') {
+      if (durability === 'full' || isFull) {
         unsynced.push({ change, done });
         sync();
       } else {
@@ -60,17 +70,18 @@ export function createVirtualDisk<Content>(options: {
       }
     },
     crash() {
-      generation += 1;
-      isSyncing = false;
-      const kept = random.below(unsynced.length + 1);
+      const kept = isFull ? 0 : random.below(unsynced.length + 1);
       for (const batch of unsynced.slice(0, kept)) durable = batch.change(durable);
-      unsynced = [];
+      forgetUnsynced();
     },
-    snapshot: () => durable,
+    fill() {
+      isFull = true;
+    },
+    free() {
+      isFull = false;
+    },
     replace(content) {
-      generation += 1;
-      isSyncing = false;
-      unsynced = [];
+      forgetUnsynced();
       durable = content;
     },
   };

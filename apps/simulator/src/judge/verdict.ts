@@ -1,0 +1,115 @@
+import type { InstanceKey } from '@oakestra/contracts';
+import { formatEpoch } from '@oakestra/contracts';
+import { type InstanceRecord, placementOf, policyOf } from '@oakestra/ownership';
+import type { World } from '../world.ts';
+
+/** What must hold when everything works again and had time to converge; empty when it does. */
+export function verdictOf(world: World): readonly string[] {
+  const records = new Map(world.root.records().map((record) => [record.key, record]));
+  const failures: string[] = [];
+  for (const key of keysOf(world)) {
+    const failure = verdictOn(world, key, records.get(key));
+    if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
+  }
+  return [...failures, ...leftovers(world), ...separations(world)];
+}
+
+function separations(world: World): string[] {
+  return world.links.flatMap((link) => (link.isUp() ? [] : [`${link.lower.id} is not connected`]));
+}
+
+function keysOf(world: World): ReadonlySet<InstanceKey> {
+  const keys = new Set(world.oracle.intents.keys());
+  for (const record of world.root.records()) keys.add(record.key);
+  for (const worker of world.workers) for (const key of worker.containers.keys()) keys.add(key);
+  return keys;
+}
+
+function verdictOn(world: World, key: InstanceKey, record: InstanceRecord | undefined): string | undefined {
+  const intent = world.oracle.intents.get(key);
+  const document = world.documentOf(key);
+  const runners = world.watch.runningOf(key);
+  if (runners.length > 1) return `runs ${runners.length} times`;
+  if (intent === undefined || document === undefined) {
+    return runners.length > 0 ? 'runs, and nobody asked for it' : undefined;
+  }
+  if (intent === 'unwanted' && (runners.length > 0 || record !== undefined))
+    return 'is unwanted and is there';
+  if (intent === 'wanted' && record === undefined) return 'is wanted and unknown to the root';
+  // Known to the root and running: always both or neither.
+  if (record === undefined) return runners.length > 0 ? 'runs without being known to the root' : undefined;
+  const failure = verdictOnKnown(record, document, runners);
+  if (failure !== undefined || runners[0] === undefined) return failure;
+  return isKnownToCluster(world, key, runners[0]) ? undefined : 'runs without being known to the cluster';
+}
+
+function isKnownToCluster(world: World, key: InstanceKey, worker: string): boolean {
+  return world.clusters.some((cluster) => {
+    const record = cluster.core()?.arbiter.record(key);
+    const owner = record === undefined ? undefined : placementOf(record, 'owner');
+    return owner?.member === worker && record?.isUnconfirmed !== true;
+  });
+}
+
+function verdictOnKnown(
+  record: InstanceRecord,
+  document: Parameters<typeof policyOf>[0],
+  runners: readonly string[],
+): string | undefined {
+  const policy = policyOf(document);
+  if (policy.isAtMostOnce) {
+    const isOver = runners.length === 0 && ['completed', 'failed', 'dead'].includes(record.phase);
+    return isOver ? undefined : 'is not over';
+  }
+  if (policy.isOneShot) {
+    return record.phase === 'completed' && runners.length === 0 ? undefined : 'is not completed';
+  }
+  if (runners.length === 0) return 'is wanted and does not run';
+  if (record.phase !== 'running') return `runs, and the root says ${record.phase}`;
+  return record.workerId === runners[0] ? undefined : `runs elsewhere than the root says`;
+}
+
+function leftovers(world: World): string[] {
+  const found: string[] = [];
+  for (const worker of world.workers) {
+    for (const entry of worker.entries()) {
+      if (entry.wanted === 'removed') found.push(`${worker.id} still keeps a tombstone of ${entry.key}`);
+    }
+  }
+  for (const node of [world.root, ...world.clusters]) {
+    for (const record of node.records()) {
+      if (record.wanted === 'removed')
+        found.push(`${node.id} still keeps a tombstone: ${describe(world, record.key)}`);
+      if (record.placements.some((placement) => placement.role !== 'owner'))
+        found.push(`${node.id} still has more than one placement: ${describe(world, record.key)}`);
+    }
+  }
+  return found;
+}
+
+/** Where an instance is, in the eyes of everyone. */
+export function describe(world: World, key: InstanceKey): string {
+  const rows: string[] = [];
+  for (const node of [world.root, ...world.clusters]) {
+    for (const record of node.records())
+      if (record.key === key) rows.push(`${node.id}{${recordText(record)}}`);
+  }
+  for (const worker of world.workers) {
+    const entry = worker.entries().find((other) => other.key === key);
+    const container = worker.containers.get(key);
+    if (entry === undefined && container === undefined) continue;
+    const held = container === undefined ? '' : ` has ${formatEpoch(container.epoch)}`;
+    const known =
+      entry === undefined ? '' : `${entry.wanted} ${formatEpoch(entry.epoch)} ${entry.outcome ?? ''}`;
+    rows.push(`${worker.id}{${known}${held}}`);
+  }
+  return `${world.oracle.intents.get(key) ?? ''} ${rows.join(' ')}`;
+}
+
+function recordText(record: InstanceRecord): string {
+  const placements = record.placements.map(
+    (placement) => `${placement.role}:${placement.member}@${formatEpoch(placement.epoch)}`,
+  );
+  const doubt = record.isUnconfirmed === true ? ' unconfirmed' : '';
+  return `${record.wanted} ${record.phase}${doubt} under ${record.authority} ${placements.join(' ')}`;
+}

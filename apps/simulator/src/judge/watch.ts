@@ -1,0 +1,188 @@
+import {
+  compareEpochs,
+  type Epoch,
+  formatEpoch,
+  type InstanceKey,
+  type TierCommand,
+} from '@oakestra/contracts';
+import { type Effects, type Notice, placementOf, policyOf } from '@oakestra/ownership';
+import type { InstanceEntry } from '@oakestra/worker';
+import type { Container } from '../nodes/containers.ts';
+import type { Oracle } from './oracle.ts';
+
+/** Sees every step of a world and checks the promises that hold at each of them. */
+export interface Watch {
+  readonly violations: readonly string[];
+  violation(text: string): void;
+  trace(text: string): void;
+
+  /** A root or cluster started its process. */
+  started(tier: string): void;
+  /** The store of a tier was put back to an earlier state, or lost. */
+  storeChanged(tier: string, options: { readonly isNoticed: boolean }): void;
+  tierActed(tier: string, effects: Effects): void;
+  ordered(tier: string, member: string, message: TierCommand): void;
+
+  announced(worker: string, untilMs: number): void;
+  returned(worker: string): void;
+  runs(worker: string, key: InstanceKey, container: Container): void;
+  stops(worker: string, key: InstanceKey, container: Container, entry: InstanceEntry): void;
+  ended(worker: string, key: InstanceKey): void;
+  runningOf(key: InstanceKey): readonly string[];
+}
+
+interface Claim {
+  readonly worker: string;
+  readonly epoch: Epoch;
+}
+
+export function createWatch(options: {
+  readonly oracle: Oracle;
+  readonly nowMs: () => number;
+  readonly isTracing: boolean;
+  readonly log: string[];
+}): Watch {
+  const { oracle, nowMs } = options;
+  const violations: string[] = [];
+  /** Who was ever told to run it, by epoch, at each tier. */
+  const holders = new Map<string, string>();
+  /** Who ever ran it. */
+  const claims = new Map<InstanceKey, Claim[]>();
+  const running = new Map<InstanceKey, Set<string>>();
+  const starts = new Map<InstanceKey, number>();
+  const newest = new Map<string, Map<InstanceKey, Epoch>>();
+  const graces = new Map<string, number>();
+  /** A store went back without noticing: at-most-one cannot be promised from then on. */
+  let isAtMostOneLost = false;
+
+  const violation = (text: string): void => {
+    violations.push(`at ${nowMs()} ms: ${text}`);
+    trace(`VIOLATION ${text}`);
+  };
+  const trace = (text: string): void => {
+    if (options.isTracing) options.log.push(`${nowMs()} ${text}`);
+  };
+
+  const claimsOf = (key: InstanceKey): Claim[] => {
+    let list = claims.get(key);
+    if (list === undefined) {
+      list = [];
+      claims.set(key, list);
+    }
+    return list;
+  };
+
+  const checkEpochsRise = (tier: string, effects: Effects): void => {
+    const known = newest.get(tier) ?? new Map<InstanceKey, Epoch>();
+    newest.set(tier, known);
+    for (const [key, record] of effects.writes) {
+      const owner = record === null ? undefined : placementOf(record, 'owner');
+      if (owner === undefined) continue;
+      const before = known.get(key);
+      if (before !== undefined && compareEpochs(owner.epoch, before) < 0) {
+        violation(`${tier} believes in ${formatEpoch(owner.epoch)} of ${key} after ${formatEpoch(before)}`);
+      }
+      known.set(key, owner.epoch);
+    }
+  };
+
+  /** What the root says of an instance must have been true at some time. */
+  const checkTruth = (effects: Effects): void => {
+    for (const [key, record] of effects.writes) {
+      if (record?.phase !== 'running' || record.workerId === null) continue;
+      if (claimsOf(key).some((claim) => claim.worker === record.workerId)) continue;
+      violation(`the root says that ${key} runs on ${record.workerId}, where it never ran`);
+    }
+  };
+
+  const checkNotice = (tier: string, notice: Notice): void => {
+    if (notice.kind === 'store-restored') newest.delete(tier);
+    if (notice.kind !== 'replacing') return;
+    const graceMs = graces.get(notice.lost) ?? 0;
+    if (nowMs() < graceMs) violation(`${tier} replaces ${notice.key} while ${notice.lost} restarts in order`);
+  };
+
+  const checkHolder = (tier: string, member: string, key: InstanceKey, epoch: Epoch): void => {
+    const place = tier === 'root' ? `root ${key} ${epoch.root}` : `${tier} ${key} ${formatEpoch(epoch)}`;
+    const holder = holders.get(place);
+    if (holder !== undefined && holder !== member && !isAtMostOneLost) {
+      violation(`${tier} gives ${key} to ${member} under ${formatEpoch(epoch)}, which ${holder} has`);
+    }
+    holders.set(place, member);
+  };
+
+  const checkCopies = (key: InstanceKey, container: Container): void => {
+    const policy = policyOf(container.document);
+    if (isAtMostOneLost) return;
+    const copies = running.get(key)?.size ?? 0;
+    if (policy.onDisconnect.kind !== 'replace' && copies > 1) {
+      violation(`${key} runs ${copies} times although it says ${policy.onDisconnect.kind}`);
+    }
+    const started = starts.get(key) ?? 0;
+    if (policy.isAtMostOnce && started > 1) {
+      violation(`${key} was started ${started} times although it says at-most-once`);
+    }
+  };
+
+  const mayStop = (worker: string, key: InstanceKey, container: Container, entry: InstanceEntry): boolean => {
+    if (entry.outcome === 'fenced') return policyOf(container.document).onDisconnect.kind === 'stop-after';
+    if (entry.outcome !== null) return true;
+    if (compareEpochs(entry.epoch, container.epoch) <= 0) return false;
+    if (oracle.wasRemovalAsked(key)) return true;
+    // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
+    return claimsOf(key).some(
+      (claim) => claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0,
+    );
+  };
+
+  return {
+    violations,
+    violation,
+    trace,
+    started: (tier) => trace(`${tier} starts`),
+    storeChanged(tier, { isNoticed }) {
+      newest.delete(tier);
+      if (!isNoticed) isAtMostOneLost = true;
+    },
+    tierActed(tier, effects) {
+      for (const notice of effects.notices) {
+        if (notice.kind === 'changed') continue;
+        trace(`${tier} ${JSON.stringify(notice)}`);
+        checkNotice(tier, notice);
+      }
+      checkEpochsRise(tier, effects);
+      if (tier === 'root') checkTruth(effects);
+    },
+    ordered(tier, member, message) {
+      if (options.isTracing && message.type !== 'sync') {
+        const epoch = 'epoch' in message ? formatEpoch(message.epoch) : '';
+        trace(`${tier} -> ${member} ${message.type} ${message.key} ${epoch}`);
+      }
+      if (message.type === 'deploy') checkHolder(tier, member, message.key, message.epoch);
+    },
+    announced: (worker, untilMs) => void graces.set(worker, untilMs),
+    returned: (worker) => void graces.delete(worker),
+    runs(worker, key, container) {
+      const epoch = container.epoch;
+      const isStart = running.get(key)?.has(worker) !== true;
+      trace(`${worker} ${isStart ? 'runs' : 'keeps'} ${key} ${formatEpoch(epoch)}`);
+      claimsOf(key).push({ worker, epoch });
+      const set = running.get(key) ?? new Set<string>();
+      set.add(worker);
+      running.set(key, set);
+      if (isStart) starts.set(key, (starts.get(key) ?? 0) + 1);
+      checkCopies(key, container);
+    },
+    stops(worker, key, container, entry) {
+      trace(`${worker} stops ${key} ${formatEpoch(container.epoch)} for ${formatEpoch(entry.epoch)}`);
+      if (!mayStop(worker, key, container, entry)) {
+        violation(`${worker} stops ${key}: nobody asked for it and no newer owner was ready`);
+      }
+    },
+    ended(worker, key) {
+      trace(`${worker} ${key} has ended`);
+      running.get(key)?.delete(worker);
+    },
+    runningOf: (key) => [...(running.get(key) ?? [])],
+  };
+}
