@@ -25,7 +25,7 @@ export async function purge(options: PurgeOptions): Promise<readonly string[]> {
   const failures = [
     ...(await tiers.worker.purge({ ...options, settings: tierValues(tiers.worker, values) })),
   ];
-  if (failures.length === 0) print('Removed the instances, their images, networks and control groups.\n');
+  if (failures.length === 0) print('No instance, image, network or control group is left.\n');
   for (const { role, path } of folders) {
     // What the worker noted about its instances is needed as long as some of them are left.
     if (role === 'worker' && failures.length > 0) continue;
