@@ -155,7 +155,7 @@ async function onDaemonsEnded(exitCode) {
   if (isStopping) return;
   report.step(
     exitCode === 0
-      ? 'The daemons were stopped from elsewhere. The instances keep running.'
+      ? 'The daemons were stopped from elsewhere.'
       : `The daemons ended with exit code ${exitCode}; their log is ${places().logFile}`,
   );
   await stopAll();
