@@ -1,14 +1,6 @@
-import {
-  Client,
-  type ClientDuplexStream,
-  type ClientReadableStream,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
 import { OakestraError } from '@oakestra/contracts';
 import { runtimeClosed, runtimeTimeout, runtimeUnavailable } from '../runtime-errors.ts';
+import { callOnce, createGrpcChannel, type GrpcCall, GrpcError, grpcCode, openCall } from './grpc/index.ts';
 
 interface Codec<Message> {
   encode(message: Message): { finish(): Uint8Array };
@@ -49,7 +41,7 @@ export interface Duplex<Request, Response> {
   cancel(): void;
 }
 
-/** The gRPC channel to one containerd, within one of its namespaces. Connects at the first call. */
+/** The gRPC channel to one containerd, within one of its namespaces. Connects at the first call, and anew after it was lost. */
 export interface ContainerdConnection {
   readonly socketPath: string;
   readonly namespace: string;
@@ -79,21 +71,6 @@ export interface ContainerdConnectionOptions {
 }
 
 const defaultTimeoutMs = 10_000;
-const megabyte = 1 << 20;
-
-// A daemon on the same host: it is either there or not, so little is gained by waiting long between attempts.
-const channelOptions = {
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.min_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.max_receive_message_length': 64 * megabyte,
-  'grpc.max_send_message_length': 16 * megabyte,
-  'grpc.enable_retries': 0,
-  'grpc.enable_http_proxy': 0,
-  'grpc.enable_channelz': 0,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.use_local_subchannel_pool': 1,
-};
 
 function codecs(service: ServiceDefinition, method: string) {
   const definition = service.methods[method];
@@ -102,10 +79,7 @@ function codecs(service: ServiceDefinition, method: string) {
   const responseType = definition.responseType as Codec<unknown>;
   return {
     path: `/${service.fullName}/${definition.name}`,
-    serialize: (message: unknown): Buffer => {
-      const bytes = requestType.encode(message).finish();
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    },
+    serialize: (message: unknown): Uint8Array => requestType.encode(message).finish(),
     deserialize: (bytes: Buffer): unknown => responseType.decode(bytes),
   };
 }
@@ -125,39 +99,38 @@ function onAbort(signal: AbortSignal | undefined, action: () => void): () => voi
 
 export function createContainerdConnection(options: ContainerdConnectionOptions): ContainerdConnection {
   const { socketPath, namespace } = options;
-  let client: Client | undefined;
+  const channel = createGrpcChannel({ socketPath });
   let isClosed = false;
 
-  const connected = (): Client => {
+  /** What every call has in common. */
+  const callTo = (path: string, { timeoutMs, lease }: CallOptions) => {
     if (isClosed) throw runtimeClosed('containerd');
-    client ??= new Client(`unix://${socketPath}`, credentials.createInsecure(), channelOptions);
-    return client;
-  };
-  const metadataFor = (lease: string | undefined): Metadata => {
-    const metadata = new Metadata();
-    metadata.set('containerd-namespace', namespace);
-    if (lease !== undefined) metadata.set('containerd-lease', lease);
-    return metadata;
+    return {
+      path,
+      headers: {
+        'containerd-namespace': namespace,
+        ...(lease === undefined ? {} : { 'containerd-lease': lease }),
+      },
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
   };
   const explain = (path: string, error: unknown): unknown => {
     if (isClosed) return runtimeClosed('containerd');
     return containerdError(error, path, socketPath);
   };
-  const deadlineOf = (timeoutMs: number | undefined) =>
-    timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 
   /** Items of a stream; leaving the loop cancels the call. */
   async function* read<Response>(
-    call: ClientReadableStream<Response> | ClientDuplexStream<unknown, Response>,
-    path: string,
+    call: GrpcCall,
+    about: { readonly path: string; readonly deserialize: (bytes: Buffer) => unknown },
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Response> {
     const forget = onAbort(signal, () => call.cancel());
     try {
-      for await (const item of call) yield item as Response;
+      for await (const item of call.responses()) yield about.deserialize(item) as Response;
     } catch (error) {
       signal?.throwIfAborted();
-      throw explain(path, error);
+      throw explain(about.path, error);
     } finally {
       forget();
       call.cancel();
@@ -168,108 +141,80 @@ export function createContainerdConnection(options: ContainerdConnectionOptions)
   return {
     socketPath,
     namespace,
-    unary<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
+    async unary<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
       request: RequestOf<Service, Method>,
       { timeoutMs = defaultTimeoutMs, lease, signal }: CallOptions = {},
     ): Promise<ResponseOf<Service, Method>> {
-      return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const { path, serialize, deserialize } = codecs(service, method);
+      const options = callTo(path, { timeoutMs, ...(lease === undefined ? {} : { lease }) });
+      const { answer, cancel } = callOnce(channel, { ...options, message: serialize(request) });
+      const forget = onAbort(signal, cancel);
+      try {
+        return deserialize(await answer) as ResponseOf<Service, Method>;
+      } catch (error) {
         signal?.throwIfAborted();
-        const { path, serialize, deserialize } = codecs(service, method);
-        const call = connected().makeUnaryRequest(
-          path,
-          serialize,
-          deserialize,
-          request,
-          metadataFor(lease),
-          deadlineOf(timeoutMs),
-          (error, response) => {
-            forget();
-            if (error === null) resolve(response as ResponseOf<Service, Method>);
-            else reject(signal?.aborted ? signal.reason : explain(path, error));
-          },
-        );
-        const forget = onAbort(signal, () => call.cancel());
-      });
+        throw explain(path, error);
+      } finally {
+        forget();
+      }
     },
     serverStream<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
       request: RequestOf<Service, Method>,
-      { timeoutMs, lease, signal }: CallOptions = {},
+      options: CallOptions = {},
     ): AsyncIterable<ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
-      const call = connected().makeServerStreamRequest(
-        path,
-        serialize,
-        deserialize,
-        request,
-        metadataFor(lease),
-        deadlineOf(timeoutMs),
-      );
-      // The reader learns of a failure; one before the first read, or after cancelling, would be uncaught.
-      call.on('error', nothing);
-      return read(call as ClientReadableStream<ResponseOf<Service, Method>>, path, signal);
+      const call = openCall(channel, callTo(path, options));
+      call.end(serialize(request));
+      return read(call, { path, deserialize }, options.signal);
     },
     duplex<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
-      { timeoutMs, lease, signal }: CallOptions = {},
+      options: CallOptions = {},
     ): Duplex<RequestOf<Service, Method>, ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
-      const call = connected().makeBidiStreamRequest(
-        path,
-        serialize,
-        deserialize,
-        metadataFor(lease),
-        deadlineOf(timeoutMs),
-      );
-      call.on('error', nothing);
+      const call = openCall(channel, callTo(path, options));
       return {
         send: (request) =>
-          new Promise((resolve, reject) => {
-            call.write(request, (error?: Error | null) => {
-              if (error) reject(explain(path, error));
-              else resolve();
-            });
+          call.send(serialize(request)).catch((error: unknown) => {
+            throw explain(path, error);
           }),
         end: () => call.end(),
-        responses: read(call as ClientDuplexStream<unknown, ResponseOf<Service, Method>>, path, signal),
+        responses: read(call, { path, deserialize }, options.signal),
         cancel: () => call.cancel(),
       };
     },
     close() {
       isClosed = true;
-      client?.close();
-      client = undefined;
+      channel.close();
     },
   };
 }
 
-function isServiceError(thrown: unknown): thrown is ServiceError {
-  return thrown instanceof Error && typeof (thrown as Partial<ServiceError>).code === 'number';
-}
-
 /** One mapping from gRPC to our errors; codes with `containerd-` are for callers inside the runtime. */
 function containerdError(thrown: unknown, path: string, socketPath: string): unknown {
-  if (!isServiceError(thrown)) return thrown;
+  if (!(thrown instanceof GrpcError)) return thrown;
   const operation = path.slice(path.lastIndexOf('.') + 1);
   const text = `${operation}: ${thrown.details}`;
   switch (thrown.code) {
-    case status.UNAVAILABLE:
+    case grpcCode.unavailable:
       return runtimeUnavailable('containerd', socketPath, thrown);
-    case status.DEADLINE_EXCEEDED:
+    case grpcCode.deadlineExceeded:
       return runtimeTimeout('containerd', operation, thrown);
-    case status.NOT_FOUND:
+    case grpcCode.notFound:
       return new OakestraError('not-found', 'containerd-not-found', text, { cause: thrown });
-    case status.ALREADY_EXISTS:
+    case grpcCode.alreadyExists:
       return new OakestraError('conflict', 'containerd-exists', text, { cause: thrown });
-    case status.FAILED_PRECONDITION:
+    case grpcCode.failedPrecondition:
       return new OakestraError('conflict', 'containerd-precondition', text, { cause: thrown });
-    case status.INVALID_ARGUMENT:
+    case grpcCode.invalidArgument:
       return new OakestraError('invalid', 'containerd-invalid', text, { cause: thrown });
-    case status.UNIMPLEMENTED:
+    case grpcCode.unimplemented:
       return new OakestraError('unsupported', 'containerd-unsupported', text, { cause: thrown });
     default:
       // Deadlines travel along; whoever is behind containerd may notice ours before gRPC does.
