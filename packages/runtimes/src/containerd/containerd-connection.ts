@@ -1,6 +1,14 @@
+import {
+  Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { OakestraError } from '@oakestra/contracts';
 import { runtimeClosed, runtimeTimeout, runtimeUnavailable } from '../runtime-errors.ts';
-import { callOnce, createGrpcChannel, type GrpcCall, GrpcError, grpcCode, openCall } from './grpc/index.ts';
 
 interface Codec<Message> {
   encode(message: Message): { finish(): Uint8Array };
@@ -41,7 +49,7 @@ export interface Duplex<Request, Response> {
   cancel(): void;
 }
 
-/** The gRPC channel to one containerd, within one of its namespaces. Connects at the first call, and anew after it was lost. */
+/** The gRPC channel to one containerd, within one of its namespaces. Connects at the first call. */
 export interface ContainerdConnection {
   readonly socketPath: string;
   readonly namespace: string;
@@ -71,6 +79,21 @@ export interface ContainerdConnectionOptions {
 }
 
 const defaultTimeoutMs = 10_000;
+const megabyte = 1 << 20;
+
+// A daemon on the same host: it is either there or not, so little is gained by waiting long between attempts.
+const channelOptions = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.max_receive_message_length': 64 * megabyte,
+  'grpc.max_send_message_length': 16 * megabyte,
+  'grpc.enable_retries': 0,
+  'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.use_local_subchannel_pool': 1,
+};
 
 function codecs(service: ServiceDefinition, method: string) {
   const definition = service.methods[method];
@@ -79,7 +102,10 @@ function codecs(service: ServiceDefinition, method: string) {
   const responseType = definition.responseType as Codec<unknown>;
   return {
     path: `/${service.fullName}/${definition.name}`,
-    serialize: (message: unknown): Uint8Array => requestType.encode(message).finish(),
+    serialize: (message: unknown): Buffer => {
+      const bytes = requestType.encode(message).finish();
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    },
     deserialize: (bytes: Buffer): unknown => responseType.decode(bytes),
   };
 }
@@ -99,38 +125,39 @@ function onAbort(signal: AbortSignal | undefined, action: () => void): () => voi
 
 export function createContainerdConnection(options: ContainerdConnectionOptions): ContainerdConnection {
   const { socketPath, namespace } = options;
-  const channel = createGrpcChannel({ socketPath });
+  let client: Client | undefined;
   let isClosed = false;
 
-  /** What every call has in common. */
-  const callTo = (path: string, { timeoutMs, lease }: CallOptions) => {
+  const connected = (): Client => {
     if (isClosed) throw runtimeClosed('containerd');
-    return {
-      path,
-      headers: {
-        'containerd-namespace': namespace,
-        ...(lease === undefined ? {} : { 'containerd-lease': lease }),
-      },
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    };
+    client ??= new Client(`unix://${socketPath}`, credentials.createInsecure(), channelOptions);
+    return client;
+  };
+  const metadataFor = (lease: string | undefined): Metadata => {
+    const metadata = new Metadata();
+    metadata.set('containerd-namespace', namespace);
+    if (lease !== undefined) metadata.set('containerd-lease', lease);
+    return metadata;
   };
   const explain = (path: string, error: unknown): unknown => {
     if (isClosed) return runtimeClosed('containerd');
     return containerdError(error, path, socketPath);
   };
+  const deadlineOf = (timeoutMs: number | undefined) =>
+    timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 
   /** Items of a stream; leaving the loop cancels the call. */
   async function* read<Response>(
-    call: GrpcCall,
-    about: { readonly path: string; readonly deserialize: (bytes: Buffer) => unknown },
+    call: ClientReadableStream<Response> | ClientDuplexStream<unknown, Response>,
+    path: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Response> {
     const forget = onAbort(signal, () => call.cancel());
     try {
-      for await (const item of call.responses()) yield about.deserialize(item) as Response;
+      for await (const item of call) yield item as Response;
     } catch (error) {
       signal?.throwIfAborted();
-      throw explain(about.path, error);
+      throw explain(path, error);
     } finally {
       forget();
       call.cancel();
@@ -141,80 +168,108 @@ export function createContainerdConnection(options: ContainerdConnectionOptions)
   return {
     socketPath,
     namespace,
-    async unary<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
+    unary<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
       request: RequestOf<Service, Method>,
       { timeoutMs = defaultTimeoutMs, lease, signal }: CallOptions = {},
     ): Promise<ResponseOf<Service, Method>> {
-      signal?.throwIfAborted();
-      const { path, serialize, deserialize } = codecs(service, method);
-      const options = callTo(path, { timeoutMs, ...(lease === undefined ? {} : { lease }) });
-      const { answer, cancel } = callOnce(channel, { ...options, message: serialize(request) });
-      const forget = onAbort(signal, cancel);
-      try {
-        return deserialize(await answer) as ResponseOf<Service, Method>;
-      } catch (error) {
+      return new Promise((resolve, reject) => {
         signal?.throwIfAborted();
-        throw explain(path, error);
-      } finally {
-        forget();
-      }
+        const { path, serialize, deserialize } = codecs(service, method);
+        const call = connected().makeUnaryRequest(
+          path,
+          serialize,
+          deserialize,
+          request,
+          metadataFor(lease),
+          deadlineOf(timeoutMs),
+          (error, response) => {
+            forget();
+            if (error === null) resolve(response as ResponseOf<Service, Method>);
+            else reject(signal?.aborted ? signal.reason : explain(path, error));
+          },
+        );
+        const forget = onAbort(signal, () => call.cancel());
+      });
     },
     serverStream<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
       request: RequestOf<Service, Method>,
-      options: CallOptions = {},
+      { timeoutMs, lease, signal }: CallOptions = {},
     ): AsyncIterable<ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
-      const call = openCall(channel, callTo(path, options));
-      call.end(serialize(request));
-      return read(call, { path, deserialize }, options.signal);
+      const call = connected().makeServerStreamRequest(
+        path,
+        serialize,
+        deserialize,
+        request,
+        metadataFor(lease),
+        deadlineOf(timeoutMs),
+      );
+      // The reader learns of a failure; one before the first read, or after cancelling, would be uncaught.
+      call.on('error', nothing);
+      return read(call as ClientReadableStream<ResponseOf<Service, Method>>, path, signal);
     },
     duplex<Service extends ServiceDefinition, Method extends MethodOf<Service>>(
       service: Service,
       method: Method,
-      options: CallOptions = {},
+      { timeoutMs, lease, signal }: CallOptions = {},
     ): Duplex<RequestOf<Service, Method>, ResponseOf<Service, Method>> {
       const { path, serialize, deserialize } = codecs(service, method);
-      const call = openCall(channel, callTo(path, options));
+      const call = connected().makeBidiStreamRequest(
+        path,
+        serialize,
+        deserialize,
+        metadataFor(lease),
+        deadlineOf(timeoutMs),
+      );
+      call.on('error', nothing);
       return {
         send: (request) =>
-          call.send(serialize(request)).catch((error: unknown) => {
-            throw explain(path, error);
+          new Promise((resolve, reject) => {
+            call.write(request, (error?: Error | null) => {
+              if (error) reject(explain(path, error));
+              else resolve();
+            });
           }),
         end: () => call.end(),
-        responses: read(call, { path, deserialize }, options.signal),
+        responses: read(call as ClientDuplexStream<unknown, ResponseOf<Service, Method>>, path, signal),
         cancel: () => call.cancel(),
       };
     },
     close() {
       isClosed = true;
-      channel.close();
+      client?.close();
+      client = undefined;
     },
   };
 }
 
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && typeof (thrown as Partial<ServiceError>).code === 'number';
+}
+
 /** One mapping from gRPC to our errors; codes with `containerd-` are for callers inside the runtime. */
 function containerdError(thrown: unknown, path: string, socketPath: string): unknown {
-  if (!(thrown instanceof GrpcError)) return thrown;
+  if (!isServiceError(thrown)) return thrown;
   const operation = path.slice(path.lastIndexOf('.') + 1);
   const text = `${operation}: ${thrown.details}`;
   switch (thrown.code) {
-    case grpcCode.unavailable:
+    case status.UNAVAILABLE:
       return runtimeUnavailable('containerd', socketPath, thrown);
-    case grpcCode.deadlineExceeded:
+    case status.DEADLINE_EXCEEDED:
       return runtimeTimeout('containerd', operation, thrown);
-    case grpcCode.notFound:
+    case status.NOT_FOUND:
       return new OakestraError('not-found', 'containerd-not-found', text, { cause: thrown });
-    case grpcCode.alreadyExists:
+    case status.ALREADY_EXISTS:
       return new OakestraError('conflict', 'containerd-exists', text, { cause: thrown });
-    case grpcCode.failedPrecondition:
+    case status.FAILED_PRECONDITION:
       return new OakestraError('conflict', 'containerd-precondition', text, { cause: thrown });
-    case grpcCode.invalidArgument:
+    case status.INVALID_ARGUMENT:
       return new OakestraError('invalid', 'containerd-invalid', text, { cause: thrown });
-    case grpcCode.unimplemented:
+    case status.UNIMPLEMENTED:
       return new OakestraError('unsupported', 'containerd-unsupported', text, { cause: thrown });
     default:
       // Deadlines travel along; whoever is behind containerd may notice ours before gRPC does.
