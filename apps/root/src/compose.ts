@@ -11,7 +11,7 @@ import {
   type Teardown,
   watchEventLoopLag,
 } from '@oakestra/daemon';
-import { openSqliteStore, type SqliteStoreOptions, storePart } from '@oakestra/store';
+import { openSqliteStore, type SqliteStoreOptions } from '@oakestra/store';
 import {
   type Applications,
   type ApplicationsSchema,
@@ -43,6 +43,8 @@ export interface RootContext {
 }
 
 const LAG_CHECK_MS = 1000;
+/** Requests under way get a second. */
+const API_STOP_MS = 1200;
 
 type RootSchema = ApplicationsSchema & ClustersSchema & DeploymentsSchema & IdentitySchema;
 
@@ -81,7 +83,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   teardown.add('store', () => store.close());
 
   const identity = await openIdentity({
-    store: storePart(store),
+    store: store,
     disk: systemDisk(),
     stateDir: stateDirectory,
     clock,
@@ -89,7 +91,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
     adminPassword: settings.adminPassword === undefined ? undefined : new Sensitive(settings.adminPassword),
   });
-  const registry = await openClusterRegistry(storePart(store), random);
+  const registry = await openClusterRegistry(store, random);
   const links = createClusterLinks({
     host: settings.listen,
     port: settings.clusterPort,
@@ -102,7 +104,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   let applications: Applications | undefined;
   const deployments = await startDeployments({
-    store: storePart(store),
+    store: store,
     clock,
     random,
     logger,
@@ -121,7 +123,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   teardown.add('deployments', () => deployments.stop());
   applications = await openApplications({
-    store: storePart(store),
+    store: store,
     deployments,
     identity,
     clock,
@@ -132,7 +134,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const watch = watchEventLoopLag({ clock, intervalMs: LAG_CHECK_MS, onLag: deployments.selfLate });
   teardown.add('event loop watch', () => watch.stop());
   teardown.add('cluster links', () => links.stop());
-  await links.listen(deployments);
+  const clusterPort = await links.listen(deployments);
 
   const http = createDualServer(tls, clock);
   const face = createClassicFace({
@@ -145,7 +147,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     plainHttpPolicy: plainHttpPolicy({ allowLegacy: settings.allowLegacy }),
   });
   await face.ready();
-  await http.listen({ host: settings.listen, port: settings.apiPort });
-  teardown.add('API', () => http.close());
-  logger.info('root is ready', { apiPort: settings.apiPort, clusterPort: settings.clusterPort });
+  const apiPort = await http.listen({ host: settings.listen, port: settings.apiPort });
+  teardown.add('API', () => http.close(), API_STOP_MS);
+  logger.info('root is ready', { apiPort, clusterPort });
 }

@@ -17,12 +17,12 @@ export interface DualServer {
   listen(address: ListenAddress): Promise<number>;
   /**
    * Accepts nothing more, lets the requests under way be answered and ends their connections. What is still open
-   * after half a second is cut.
+   * after a second is cut.
    */
   close(): Promise<void>;
 }
 
-const DRAIN_MS = 500;
+const DRAIN_MS = 1000;
 
 export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
   const plain = createHttpServer();

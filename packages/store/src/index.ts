@@ -9,7 +9,6 @@ export type {
   StoreMeta,
   TransactionOptions,
 } from './store.ts';
-export { storePart } from './store-part.ts';
 export type { ThreadStatistics as StoreStatistics } from './thread-client.ts';
 export type { Durability, SqlValue } from './thread-protocol.ts';
 export { probeStore, readTierLife, type TierLife, tierLifeAssignments } from './tier-life.ts';

@@ -2,16 +2,8 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Store } from './store.ts';
-import { storePart } from './store-part.ts';
 import { openTestStore, temporaryFolder } from './test-ports.ts';
 import { probeStore, readTierLife, tierLifeAssignments } from './tier-life.ts';
-
-interface Own {
-  own: { id: string };
-}
-interface Whole extends Own {
-  other: { id: string };
-}
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const opened: Store<never>[] = [];
@@ -69,10 +61,4 @@ it('finds out whether the store takes writes', async () => {
   await probeStore(store, 1);
   await store.close();
   await expect(probeStore(store, 2)).rejects.toMatchObject({ code: 'store-closed' });
-});
-
-it('gives a room the part of the store that is its own', async () => {
-  const whole = (await open('a.db')) as unknown as Store<Whole>;
-  const own: Store<Own> = storePart(whole);
-  expect(own).toBe(whole);
 });
