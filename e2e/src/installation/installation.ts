@@ -96,8 +96,8 @@ export interface Installation {
   running(instanceId: string): Promise<readonly Placed[]>;
   /** Waits until an instance is RUNNING at the root and exactly one container of it runs. */
   untilExactlyOne(deployed: Deployed, timeoutMs?: number): Promise<Placed>;
-  /** Removes all applications and waits until nothing at all is left on any worker. */
-  removeEverything(): Promise<void>;
+  /** Removes all applications but these, and waits until no worker has anything of the others. */
+  removeEverything(options?: { readonly but?: readonly Deployed[] }): Promise<void>;
   /** Waits until no worker has anything of any instance. */
   untilNothingIsLeft(): Promise<void>;
   /** Waits until a deployment is possible: the cluster is linked and all workers take part. */
@@ -140,7 +140,7 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
   await writeFile(workerConfig, JSON.stringify({ registries: registries ?? {} }), { mode: 0o600 });
 
   const processOf = async (name: string, host: TestHost, flags: readonly string[]): Promise<TierProcess> => {
-    const role = /^[a-z]+/.exec(name)?.[0] as TierProcess['role'];
+    const role = /^[a-z]+/.exec(name)?.[0] as 'root' | 'cluster' | 'worker';
     const identity =
       role === 'root' ? [] : ['--tls-directory', dirname((await authority.issue({ role, name })).caFile)];
     return createTierProcess({
@@ -319,11 +319,14 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
     untilGone,
     running,
     untilExactlyOne,
-    async removeEverything() {
-      for (const { applicationID } of await api.applications()) {
+    async removeEverything({ but = [] } = {}) {
+      const kept = new Set(but.map(({ applicationId }) => applicationId));
+      for (const { applicationID, application_name: name } of await api.applications()) {
+        if (kept.has(applicationID)) continue;
         await api.call('DELETE', `/api/application/${applicationID}`);
+        await untilGone(instanceIdOf(name, 0));
       }
-      await untilNothingIsLeft();
+      if (kept.size === 0) await untilNothingIsLeft();
     },
     untilNothingIsLeft,
     untilConnected,

@@ -10,7 +10,8 @@ import {
 } from '@oakestra/testbed';
 import { CLEAN_ENVIRONMENT, PROGRAM } from '../program.ts';
 
-export type Role = 'root' | 'cluster' | 'worker';
+/** `up` is all three in one process. */
+export type Role = 'root' | 'cluster' | 'worker' | 'up';
 
 /** A daemon on a test host that can be started, killed and started again at the same place. */
 export interface TierProcess {
@@ -45,6 +46,12 @@ export interface TierProcessOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000;
+const READY: Readonly<Record<Role, RegExp>> = {
+  root: /root is ready/,
+  cluster: /cluster is ready/,
+  worker: /worker is ready/,
+  up: /all tiers have started/,
+};
 
 export function createTierProcess(options: TierProcessOptions): TierProcess {
   const { testbed, host, role, name, stateDirectory } = options;
@@ -72,7 +79,7 @@ export function createTierProcess(options: TierProcessOptions): TierProcess {
     launch,
     async start() {
       const started = await launch();
-      await started.waitForLine(new RegExp(`${role} is ready`), { timeoutMs: READY_TIMEOUT_MS });
+      await started.waitForLine(READY[role], { timeoutMs: READY_TIMEOUT_MS });
     },
     async kill() {
       if (current?.isRunning() !== true) return;

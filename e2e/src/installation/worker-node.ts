@@ -48,6 +48,8 @@ export interface WorkerNodeOptions {
   /** Of its instances; also the namespace of containerd. */
   readonly groupName: string;
   readonly networkPrefix: string;
+  /** Default: that of the process. */
+  readonly stateDirectory?: string;
 }
 
 export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
@@ -86,7 +88,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
   };
 
   const inFolder = (name: string, ignored: readonly string[] = []): string[] => {
-    const folder = join(worker.stateDirectory, name);
+    const folder = join(options.stateDirectory ?? worker.stateDirectory, name);
     if (!existsSync(folder)) return [];
     return (readdirSync(folder, { recursive: true }) as string[]).filter((one) => !ignored.includes(one));
   };
