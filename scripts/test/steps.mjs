@@ -55,7 +55,7 @@ export function stepsOf({ isFull, reportDirectory }) {
     check('unused code', 'knip', '--no-progress'),
     check('generated files', 'node', 'scripts/generate.mjs', '--check'),
     check('build', 'node', 'scripts/build.mjs'),
-    tests('unit', 10),
+    tests('unit', 12),
     {
       name: `simulation, ${simulationSeconds} s`,
       command: 'tsx',
