@@ -211,7 +211,7 @@ describe('bad input', () => {
     expect((await at.untilStatus(strange, 'NoActiveClusterWithCapacity')).status_detail).toMatch(/punchcard/);
   });
 
-  it('as a certificate of another authority, role or name gets nowhere, and both sides say why', async () => {
+  it('as a certificate of another authority, role or name gets nowhere and is told why', async () => {
     const { testbed, authority } = at;
     const foreign = await openTestAuthority({ directory: join(testbed.directory, 'foreign') });
     const strangers = [

@@ -87,6 +87,16 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     return links.flatMap(({ ifname }) => (ifname === undefined || ifname === 'eth0' ? [] : [ifname]));
   };
 
+  /** Processes on the machine whose parent is gone: pulls of a worker that was killed. */
+  const orphans = async (): Promise<string[]> => {
+    const { stdout } = await host.exec('ip', ['netns', 'pids', host.namespace]);
+    return linesOf(stdout).flatMap((pid) => {
+      const words = readOrEmpty(`/proc/${pid}/cmdline`).split('\0');
+      const isOrphan = /^PPid:\s+1$/m.test(readOrEmpty(`/proc/${pid}/status`));
+      return isOrphan && words.includes('image-pull') ? [`${pid} ${words.join(' ')}`] : [];
+    });
+  };
+
   const inFolder = (name: string, ignored: readonly string[] = []): string[] => {
     const folder = join(options.stateDirectory ?? worker.stateDirectory, name);
     if (!existsSync(folder)) return [];
@@ -103,6 +113,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
       ...namespaces.map((name) => `network namespace ${name}`),
       ...(await cables()).map((name) => `cable ${name}`),
       ...(await publishedPorts()).map((port) => `port ${port}`),
+      ...(await orphans()).map((process) => `process ${process}`),
       ...inFolder('logs').map((name) => `log ${name}`),
       ...inFolder('files', ['resolv.conf']).map((name) => `file ${name}`),
       ...inFolder('runtime').map((name) => `runtime state ${name}`),
@@ -160,11 +171,15 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
 }
 
 function startTimeOf(pid: number): string | undefined {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+function readOrEmpty(file: string): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    return readFileSync(file, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }
