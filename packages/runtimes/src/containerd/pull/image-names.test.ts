@@ -87,7 +87,11 @@ describe('createTagResolver', () => {
     const resolving = resolve(local, clock);
     while (registry.requests.length === 0) await new Promise((done) => setImmediate(done));
     await clock.advance(5_000);
-    expect(await resolving).toEqual({ root: local.descriptor, isStale: true });
+    expect(await resolving).toEqual({
+      root: local.descriptor,
+      isStale: true,
+      localDigest: local.digest,
+    });
     expect(warnings).toHaveLength(1);
   });
 

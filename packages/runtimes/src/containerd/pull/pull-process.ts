@@ -173,7 +173,11 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
       const platform = request.platform === undefined ? ownPlatform : parsePlatform(request.platform);
       const credentials = request.credentials ?? registries[asked.registry]?.credentials;
       onProgress?.({ phase: 'resolving', doneBytes: 0, totalBytes: 0 });
-      const { root, isStale } = await resolver.resolve({ reference: asked, credentials, signal });
+      const { root, isStale, localDigest } = await resolver.resolve({
+        reference: asked,
+        credentials,
+        signal,
+      });
       const wanted = {
         reference: asked,
         root,
@@ -189,7 +193,10 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
           onProgress,
           start: (workSignal, tell) => pullInTurn(wanted, workSignal, tell),
         }));
-      if (asked.digest === undefined && !isStale) await nameTag(asked, image.root);
+      if (asked.digest === undefined && localDigest !== root.digest) {
+        // For the day on which the registry cannot be asked.
+        await records.put(formatImageReference(asked), image.root);
+      }
       return {
         pinnedReference: pinnedImageReference(asked, root.digest),
         digest: root.digest,
@@ -213,12 +220,6 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
       resolver.close();
     },
   };
-
-  /** For the day on which the registry cannot be asked. */
-  async function nameTag(reference: ImageReference, root: Descriptor): Promise<void> {
-    const name = formatImageReference(reference);
-    if ((await records.get(name))?.digest !== root.digest) await records.put(name, root);
-  }
 }
 
 function platformOfThisHost(): Platform {

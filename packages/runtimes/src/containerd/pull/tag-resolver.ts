@@ -10,6 +10,8 @@ interface ResolvedReference {
   readonly root: Descriptor;
   /** The registry could not be asked: this is what the tag meant when it was pulled last. */
   readonly isStale: boolean;
+  /** What containerd has under the tag. */
+  readonly localDigest: string | undefined;
 }
 
 interface ResolveRequest {
@@ -63,18 +65,31 @@ export function createTagResolver(options: TagResolverOptions): TagResolver {
   return {
     async resolve({ reference, credentials, signal }) {
       if (reference.digest !== undefined) {
-        return { root: { mediaType: '', digest: reference.digest, size: 0 }, isStale: false };
+        const root = { mediaType: '', digest: reference.digest, size: 0 };
+        return { root, isStale: false, localDigest: undefined };
       }
-      const local = await records.get(formatImageReference(reference));
-      const ask = (askSignal: AbortSignal): Promise<Descriptor> =>
-        withClient((registry) => registry.resolve({ reference, credentials, signal: askSignal }));
-      if (local === undefined) return { root: await ask(signal), isStale: false };
+      // Both are asked at once: somebody waits for every millisecond of a start.
+      const stopAsking = new AbortController();
+      const asking = withClient((registry) =>
+        registry.resolve({ reference, credentials, signal: AbortSignal.any([signal, stopAsking.signal]) }),
+      );
+      asking.catch(() => undefined);
+      const local = await records.get(formatImageReference(reference)).catch((error: unknown) => {
+        stopAsking.abort(error);
+        throw error;
+      });
+      if (local === undefined) return { root: await asking, isStale: false, localDigest: undefined };
 
+      const localDigest = local.digest;
+      const ask = (deadline: AbortSignal): Promise<Descriptor> => {
+        deadline.addEventListener('abort', () => stopAsking.abort(deadline.reason), { once: true });
+        return asking;
+      };
       const imageName = familiarImageReference(reference);
       const what = `asking for the digest of ${imageName}`;
       try {
         const root = await withDeadline(ask, { clock, timeoutMs: PATIENCE_WITH_LOCAL_MS, what, signal });
-        return { root, isStale: false };
+        return { root, isStale: false, localDigest };
       } catch (error) {
         signal.throwIfAborted();
         if (!isUnreachable(error) && !(error instanceof DeadlineError)) throw error;
@@ -83,7 +98,7 @@ export function createTagResolver(options: TagResolverOptions): TagResolver {
           digest: local.digest,
           error,
         });
-        return { root: local.descriptor, isStale: true };
+        return { root: local.descriptor, isStale: true, localDigest };
       }
     },
     close: dropClient,
