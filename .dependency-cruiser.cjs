@@ -65,7 +65,7 @@ module.exports = {
       name: 'room-has-one-door',
       comment: 'A room of a daemon is entered through its index.ts.',
       severity: 'error',
-      from: { path: '^apps/(root|cluster|worker)/src/([^/]+)/' },
+      from: { path: '^apps/(root|cluster|worker)/src/([^/]+)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^apps/$1/src/[^/]+/', pathNot: ['^apps/$1/src/$2/', '^apps/$1/src/[^/]+/index\\.ts$'] },
     },
   ],

@@ -124,6 +124,11 @@ export function createWorld(options: WorldOptions): World {
     return service.id;
   };
 
+  /** Does its cluster know it? One that lost its store cannot remove what it will only hear of later. */
+  const isTracked = (key: InstanceKey): boolean =>
+    clusters.some((cluster) => cluster.disk.read().records.has(key)) ||
+    workers.every((worker) => !worker.containers.has(key) && !worker.disk.read().entries.has(key));
+
   return {
     time,
     random,
@@ -164,7 +169,7 @@ export function createWorld(options: WorldOptions): World {
           core.removeInstance(serviceId, number);
           oracle.removalAsked(key);
         },
-        () => oracle.set(key, 'unwanted'),
+        () => oracle.set(key, isTracked(key) ? 'unwanted' : 'unsure'),
       );
       if (!isTaken) oracle.set(key, before);
     },

@@ -1,35 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Clock,
-  type Lifecycle,
-  type Logger,
-  lockStateDirectory,
-  type Random,
-  randomHex,
-  systemDisk,
-} from '@oakestra/daemon';
+import { lockStateDirectory, randomHex, systemDisk } from '@oakestra/daemon';
 import { readTlsIdentity } from '@oakestra/pki';
 import { startLogRotation } from '@oakestra/runtimes';
+import type { WorkerContext } from './context.ts';
 import { createDownlink, type Downlink } from './downlink/index.ts';
 import { createHostReport } from './host-report.ts';
 import { createUsageSampler, type InstanceEngine, startInstances } from './instances/index.ts';
 import { openJournal } from './journal/index.ts';
 import { openRuntime } from './open-runtime.ts';
 import { createLocalNetwork, readInstanceResolvConf } from './overlay/index.ts';
-import type { WorkerSettings } from './settings.ts';
-
-export interface WorkerContext {
-  readonly settings: WorkerSettings;
-  readonly lifecycle: Lifecycle;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The program that pulls images, as a child process. */
-  readonly imagePullProgram: { readonly command: string; readonly args: readonly string[] };
-  /** The journal cannot be written: the process has to end, and to start again from what the disk has. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** Adds the parts of a worker, in the order of their start. */
 export function composeWorker(context: WorkerContext): void {

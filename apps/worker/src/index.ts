@@ -1,11 +1,11 @@
-export { composeWorker, type WorkerContext } from './compose.ts';
+export { composeWorker } from './compose.ts';
+export type { WorkerContext } from './context.ts';
 export {
   createWorkerCore,
   type InstanceAction,
-  type InstanceEntry,
   type WorkerCore,
   type WorkerEffects,
-  type WorkerMeta,
 } from './instances/index.ts';
+export type { InstanceEntry, WorkerMeta } from './journal/index.ts';
 export { purgeWorker } from './purge.ts';
 export { type WorkerSettings, workerSettings } from './settings.ts';

@@ -6,7 +6,7 @@ import {
   createSnapshotterChoice,
 } from '@oakestra/runtimes/containerd';
 import { createImagePuller, type ImagePuller } from '@oakestra/runtimes/pull';
-import type { WorkerContext } from './compose.ts';
+import type { WorkerContext } from './context.ts';
 import { readRegistries } from './registries.ts';
 
 export interface OpenedRuntime {

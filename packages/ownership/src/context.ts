@@ -30,7 +30,7 @@ export interface ArbiterTiming {
   readonly resetGraceMs: number;
   /** The same after silence, which itself took time to be noticed. */
   readonly silenceGraceMs: number;
-  /** After a start of this process: time for the members to come back. */
+  /** After a start of this process: time for the members to come back, of which some may just restart in order. */
   readonly startGraceMs: number;
   /** After the store was found to be lost or restored: time to learn from below. */
   readonly learnMs: number;
@@ -49,7 +49,7 @@ export interface ArbiterTiming {
 export const DEFAULT_TIMING: ArbiterTiming = {
   resetGraceMs: 1000,
   silenceGraceMs: 1000,
-  startGraceMs: 10_000,
+  startGraceMs: 30_000,
   learnMs: 15_000,
   fenceMarginMs: 5000,
   resendFirstMs: 2000,

@@ -63,8 +63,11 @@ export function createEpochIssuer(options: {
     effects.counterChanged(state());
   };
 
-  /** The first number of a new life is above all of an earlier one that was lost, if clocks are roughly right. */
-  const firstNumber = (): number => Math.floor(options.wallMs() / 1000);
+  /**
+   * The first number of a new life is above all of an earlier one that was lost, if clocks are roughly right: nobody
+   * makes a placement each millisecond.
+   */
+  const firstNumber = (): number => Math.floor(options.wallMs());
 
   const startLearning = (): Learning => {
     const sinceMs = nowMs();
@@ -115,7 +118,9 @@ export function createEpochIssuer(options: {
       if (learning === undefined) return 0;
       const doubtedUntilMs = learning.doubted.get(record.key);
       if (doubtedUntilMs !== undefined) return doubtedUntilMs;
-      return policyOf(record.document).isAtMostOnce ? learning.untilMs : 0;
+      // The root counts on: what it wants now is new. A cluster cannot tell what it was given before.
+      if (tier === 'root') return 0;
+      return Math.max(learning.untilMs, learning.sinceMs + fenceMsOf(record, timing));
     },
     gaveOut: (number) => floor > 0 && number >= floor && number <= counter,
     tick() {

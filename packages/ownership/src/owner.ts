@@ -40,8 +40,10 @@ function ownerHasNothing(
 ): InstanceRecord {
   if (mustWait(context, record)) return record;
   const replacement = placementOf(record, 'replacement');
-  // The owner came back empty: the replacement, already under way, takes over.
-  if (replacement !== undefined) return promote(context, record, owner, replacement);
+  // The owner came back empty: the replacement, already under way, takes over. Not so when the owner came back with
+  // another store: it may have yet to learn what it runs.
+  const isSameStore = owner.incarnation !== undefined && owner.incarnation === member.incarnation;
+  if (replacement !== undefined && isSameStore) return promote(context, record, owner, replacement);
   const { isOneShot, isAtMostOnce } = policyOf(record.document);
   if (isOneShot && record.phase === 'completed') return record;
   if (isAtMostOnce && record.lastHolder !== null) return giveUp(context, record, owner.member);

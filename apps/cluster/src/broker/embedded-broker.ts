@@ -4,14 +4,14 @@ import { parseWorkerTopic, workerTopic, workerTopicPrefix } from '@oakestra/cont
 import type { Logger } from '@oakestra/daemon';
 import { type TlsIdentity, tlsServerOptions, verifiedPeer } from '@oakestra/pki';
 import { Aedes, type Client } from 'aedes';
-import type { WorkerRegistry } from '../workers/index.ts';
 import type { Broker, BrokerEvents } from './broker.ts';
 
 export interface EmbeddedBrokerOptions {
   readonly host: string;
   readonly port: number;
   readonly tls: TlsIdentity;
-  readonly workers: Pick<WorkerRegistry, 'byName'>;
+  /** Who is registered, by the name of the certificate. */
+  readonly workers: { byName(name: string): { readonly id: string } | undefined };
   readonly logger: Logger;
 }
 

@@ -27,7 +27,8 @@ export interface Watch {
   returned(worker: string): void;
   runs(worker: string, key: InstanceKey, container: Container): void;
   stops(worker: string, key: InstanceKey, container: Container, entry: InstanceEntry): void;
-  ended(worker: string, key: InstanceKey): void;
+  /** Without an exit code: it was stopped, or lost with its machine. */
+  ended(worker: string, key: InstanceKey, exitCode?: number): void;
   runningOf(key: InstanceKey): readonly string[];
 }
 
@@ -48,12 +49,18 @@ export function createWatch(options: {
   const holders = new Map<string, string>();
   /** Who ever ran it. */
   const claims = new Map<InstanceKey, Claim[]>();
+  /** Which worker was told to run it. */
+  const orders = new Map<InstanceKey, Claim[]>();
   const running = new Map<InstanceKey, Set<string>>();
   const starts = new Map<InstanceKey, number>();
   const newest = new Map<string, Map<InstanceKey, Epoch>>();
   const graces = new Map<string, number>();
-  /** A store went back without noticing: at-most-one cannot be promised from then on. */
+  /** Jobs that came to a good end somewhere. */
+  const completed = new Set<InstanceKey>();
+  /** A store went back without noticing: nothing about the number of copies can be promised from then on. */
   let isAtMostOneLost = false;
+  /** A store was lost: a holder that is away for long may be unknown to everyone. */
+  let isWaitLost = false;
 
   const violation = (text: string): void => {
     violations.push(`at ${nowMs()} ms: ${text}`);
@@ -63,14 +70,7 @@ export function createWatch(options: {
     if (options.isTracing) options.log.push(`${nowMs()} ${text}`);
   };
 
-  const claimsOf = (key: InstanceKey): Claim[] => {
-    let list = claims.get(key);
-    if (list === undefined) {
-      list = [];
-      claims.set(key, list);
-    }
-    return list;
-  };
+  const claimsOf = (key: InstanceKey): Claim[] => listOf(claims, key);
 
   const checkEpochsRise = (tier: string, effects: Effects): void => {
     const known = newest.get(tier) ?? new Map<InstanceKey, Epoch>();
@@ -115,8 +115,10 @@ export function createWatch(options: {
     const policy = policyOf(container.document);
     if (isAtMostOneLost) return;
     const copies = running.get(key)?.size ?? 0;
-    if (policy.onDisconnect.kind !== 'replace' && copies > 1) {
-      violation(`${key} runs ${copies} times although it says ${policy.onDisconnect.kind}`);
+    const { kind } = policy.onDisconnect;
+    const isLimited = kind === 'stop-after' || (kind === 'wait' && !isWaitLost);
+    if (isLimited && copies > 1) {
+      violation(`${key} runs ${copies} times although it says ${kind}`);
     }
     const started = starts.get(key) ?? 0;
     if (policy.isAtMostOnce && started > 1) {
@@ -128,10 +130,14 @@ export function createWatch(options: {
     if (entry.outcome === 'fenced') return policyOf(container.document).onDisconnect.kind === 'stop-after';
     if (entry.outcome !== null) return true;
     if (compareEpochs(entry.epoch, container.epoch) <= 0) return false;
-    if (oracle.wasRemovalAsked(key)) return true;
+    if (oracle.wasRemovalAsked(key) || completed.has(key)) return true;
     // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
-    return claimsOf(key).some(
-      (claim) => claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0,
+    const isNewer = (claim: Claim) =>
+      claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;
+    const isRunning = (claim: Claim) => running.get(key)?.has(claim.worker) === true;
+    return (
+      claimsOf(key).some(isNewer) ||
+      orders.get(key)?.some((claim) => isNewer(claim) && isRunning(claim)) === true
     );
   };
 
@@ -142,6 +148,7 @@ export function createWatch(options: {
     started: (tier) => trace(`${tier} starts`),
     storeChanged(tier, { isNoticed }) {
       newest.delete(tier);
+      isWaitLost = true;
       if (!isNoticed) isAtMostOneLost = true;
     },
     tierActed(tier, effects) {
@@ -158,7 +165,9 @@ export function createWatch(options: {
         const epoch = 'epoch' in message ? formatEpoch(message.epoch) : '';
         trace(`${tier} -> ${member} ${message.type} ${message.key} ${epoch}`);
       }
-      if (message.type === 'deploy') checkHolder(tier, member, message.key, message.epoch);
+      if (message.type !== 'deploy') return;
+      checkHolder(tier, member, message.key, message.epoch);
+      if (tier !== 'root') listOf(orders, message.key).push({ worker: member, epoch: message.epoch });
     },
     announced: (worker, untilMs) => void graces.set(worker, untilMs),
     returned: (worker) => void graces.delete(worker),
@@ -179,10 +188,20 @@ export function createWatch(options: {
         violation(`${worker} stops ${key}: nobody asked for it and no newer owner was ready`);
       }
     },
-    ended(worker, key) {
-      trace(`${worker} ${key} has ended`);
+    ended(worker, key, exitCode) {
+      trace(`${worker} ${key} has ended ${exitCode ?? ''}`);
+      if (exitCode === 0) completed.add(key);
       running.get(key)?.delete(worker);
     },
     runningOf: (key) => [...(running.get(key) ?? [])],
   };
+}
+
+function listOf(lists: Map<InstanceKey, Claim[]>, key: InstanceKey): Claim[] {
+  let list = lists.get(key);
+  if (list === undefined) {
+    list = [];
+    lists.set(key, list);
+  }
+  return list;
 }

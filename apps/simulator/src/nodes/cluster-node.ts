@@ -81,9 +81,9 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       downlinks = down;
     },
     crash(announcedGraceMs) {
-      if (daemon.core() === undefined) return;
+      const wasRunning = daemon.core() !== undefined;
       daemon.crash();
-      drop(announcedGraceMs);
+      if (wasRunning) drop(announcedGraceMs);
     },
     jumpWall(byMs) {
       wallOffsetMs += byMs;

@@ -80,7 +80,7 @@ export function createContainers(options: ContainersOptions): Containers {
     if (all.get(key) !== container || !container.isRunning) return;
     container.isRunning = false;
     container.exitCode = code;
-    watch.ended(workerId, key);
+    watch.ended(workerId, key, code);
     options.onExited(key, code);
   };
 

@@ -76,18 +76,34 @@ export function createVirtualLink(options: LinkOptions): VirtualLink {
   let isDialling = false;
   let lowerHeardMs = 0;
   const held: (() => void)[] = [];
+  let commandAtMs = 0;
 
-  const carry = (deliver: () => void): void => {
-    if (isCut && faults.keepsDuringCut) held.push(deliver);
-    if (isCut || random.chance(faults.loss)) return;
-    const copies = random.chance(faults.duplication) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy += 1) {
-      time.after(1 + random.below(faults.maxLatencyMs), () => {
-        if (!isCut) deliver();
-        else if (faults.keepsDuringCut) held.push(deliver);
-      });
-    }
+  const deliverAt = (atMs: number, deliver: () => void): void => {
+    time.after(atMs - time.nowMs(), () => {
+      if (!isCut) deliver();
+      else if (faults.keepsDuringCut) held.push(deliver);
+    });
   };
+
+  const send = (atMs: () => number, deliver: () => void): void => {
+    if (isCut) {
+      if (faults.keepsDuringCut) held.push(deliver);
+      return;
+    }
+    if (random.chance(faults.loss)) return;
+    deliverAt(atMs(), deliver);
+    if (random.chance(faults.duplication)) deliverAt(atMs(), deliver);
+  };
+
+  const anyTime = (): number => time.nowMs() + 1 + random.below(faults.maxLatencyMs);
+  const inOrder = (): number => {
+    commandAtMs = Math.max(commandAtMs, anyTime());
+    return commandAtMs;
+  };
+
+  const carry = (deliver: () => void): void => send(anyTime, deliver);
+  /** Commands stay in order, as every transport keeps them within a session; the rest may overtake. */
+  const carryInOrder = (deliver: () => void): void => send(inOrder, deliver);
 
   const endUpper = (reason: DownReason): void => {
     if (upperSession === 0) return;
@@ -168,14 +184,14 @@ export function createVirtualLink(options: LinkOptions): VirtualLink {
     },
     heal() {
       isCut = false;
-      for (const deliver of held.splice(0)) carry(deliver);
+      for (const deliver of held.splice(0)) carryInOrder(deliver);
     },
     sendDown(command) {
       const mine = upperSession;
       if (mine === 0) return;
       options.onMessage(command);
       const copy = structuredClone(command);
-      carry(() => {
+      carryInOrder(() => {
         if (lowerSession === mine && lower.isResponsive()) lower.command(copy);
       });
     },

@@ -1,6 +1,6 @@
 import { compareEpochs, type Greeting, type InstanceKey, type TierCommand } from '@oakestra/contracts';
 import { createReporter, policyOf, type ReporterTiming } from '@oakestra/ownership';
-import type { InstanceEntry, WorkerMeta } from './entry.ts';
+import type { InstanceEntry, WorkerMeta } from '../journal/index.ts';
 import { createFence } from './fence.ts';
 import { createHoldings } from './holdings.ts';
 import type { Activity, Live } from './live.ts';

@@ -4,8 +4,9 @@ import {
   parseInstanceKey,
   type TierCommand,
   type TierReport,
+  taskId,
 } from '@oakestra/contracts';
-import { type Clock, type Logger, type Random, retry } from '@oakestra/daemon';
+import { type Clock, type Logger, type Random, retry, withDeadline } from '@oakestra/daemon';
 import { createPump, type Pump } from '@oakestra/ownership';
 import type { Runtime, RuntimeEvent, RuntimeInstance } from '@oakestra/runtimes';
 import type { Journal, JournalLine } from '../journal/index.ts';
@@ -49,6 +50,8 @@ export interface InstanceEngine {
   stop(): Promise<void>;
 }
 
+const SETTLE_MS = 500;
+
 /** Adopts what runs already, then starts what should run. Waits for the runtime as long as it takes. */
 export async function startInstances(options: InstanceEngineOptions): Promise<InstanceEngine> {
   const { journal, runtime, network, clock, logger } = options;
@@ -60,6 +63,8 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     wallMs: clock.nowMs,
     address: options.address,
   });
+  /** Instances of which something ended while they were being started. */
+  const endedEarly = new Set<string>();
   const executor: Executor = createExecutor({
     runtime,
     network,
@@ -70,6 +75,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     onFinished(key, attempt, result) {
       if (result.kind === 'started') options.onStarted();
       pump.run(() => core.finished(key, attempt, result));
+      if (endedEarly.delete(key) && result.kind === 'started') compareSoon();
       // It was only to be cleared, and is not wanted any more since.
       const isUnwanted = journal.content.entries.get(key)?.wanted === 'removed';
       if (result.kind === 'removed' && isUnwanted) executor.discard(key);
@@ -77,6 +83,14 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     onProgress: (key, attempt, detail) => pump.run(() => core.progress(key, attempt, detail)),
     onImagePinned: (key, attempt, reference) => pump.run(() => core.imagePinned(key, attempt, reference)),
   });
+  /** What cannot be said is repaired by the digests; what is to be done must be done. */
+  const send = (report: TierReport): void => {
+    try {
+      options.send(report);
+    } catch (error) {
+      logger.warn('a report was not sent', { type: report.type, reason: messageOf(error) });
+    }
+  };
   const pump: Pump = createPump<WorkerEffects>({
     core,
     nowMs: clock.monotonicMs,
@@ -84,7 +98,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     durabilityOf: (effects) => (effects.writes.size > 0 || effects.meta !== undefined ? 'full' : 'none'),
     commit: (effects, done) => journal.append(linesOf(effects), done),
     deliver(effects) {
-      for (const report of effects.sends) options.send(report);
+      for (const report of effects.sends) send(report);
       for (const [key, entry] of effects.writes) {
         // Its container went when it ended by itself; only its output was kept.
         if (entry?.wanted === 'removed' && core.activityOf(key) === 'absent') executor.discard(key);
@@ -98,22 +112,42 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     const key = executor.keyOf(event.id);
     const entry = key === undefined ? undefined : journal.content.entries.get(key);
     if (key === undefined || entry === undefined) return;
+    // Either its predecessor, or it was faster than the answer to its start: the runtime knows.
+    if (core.activityOf(key) === 'starting') {
+      endedEarly.add(key);
+      return;
+    }
     const detail = describeExit(event.exit, entry.document);
     logger.info('an instance ended', { instance: event.id, detail });
     pump.run(() => core.exited(key, { code: event.exit.code, detail }));
   };
 
+  const listed = async (): Promise<ReadonlyMap<string, RuntimeInstance>> =>
+    new Map((await runtime.list()).map((instance) => [instance.id, instance]));
+
   /** After the runtime was away: events may have been missed. */
   const compare = async (): Promise<void> => {
-    const present = new Map((await runtime.list()).map((instance) => [instance.id, instance]));
-    for (const { key, runtimeId } of running(core, executor)) {
-      const instance = present.get(runtimeId);
-      if (instance?.state.kind === 'exited')
-        exited({ kind: 'exited', id: runtimeId, exit: instance.state.exit });
-      else if (instance?.state.kind !== 'running') {
-        pump.run(() => core.exited(key, { code: 255, detail: 'The container is gone from the runtime' }));
-      }
+    // What starts while the runtime makes its list may be missing in it.
+    const before = running(core, executor);
+    const present = await listed();
+    const missing: RunningInstance[] = [];
+    for (const instance of before) {
+      const state = present.get(instance.runtimeId)?.state;
+      if (state?.kind === 'exited') exited({ kind: 'exited', id: instance.runtimeId, exit: state.exit });
+      else if (state?.kind !== 'running') missing.push(instance);
     }
+    // It may have been made anew meanwhile.
+    const again = missing.length === 0 ? present : await listed();
+    for (const { key, runtimeId } of missing) {
+      if (again.get(runtimeId)?.state.kind === 'running') continue;
+      pump.run(() => core.exited(key, { code: 255, detail: 'The container is gone from the runtime' }));
+    }
+  };
+
+  const compareSoon = (): void => {
+    compare().catch((error: unknown) => {
+      logger.warn('the runtime could not be compared', { reason: messageOf(error) });
+    });
   };
 
   const found = await adopt(options, core, executor);
@@ -123,9 +157,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
         exited(event);
         break;
       case 'available':
-        compare().catch((error: unknown) => {
-          logger.warn('the runtime could not be compared', { reason: messageOf(error) });
-        });
+        compareSoon();
         break;
       case 'unavailable':
         logger.warn('the runtime does not answer; instances keep running', { reason: event.reason });
@@ -134,7 +166,9 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   });
   pump.run(() => core.recover(found));
   // Between the listing and the subscription something may have ended.
-  await compare().catch(() => undefined);
+  await compare().catch((error: unknown) => {
+    logger.warn('the runtime could not be compared', { reason: messageOf(error) });
+  });
   logger.info('instances adopted', { instances: found.length });
 
   return {
@@ -146,7 +180,11 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     running: () => running(core, executor),
     async stop() {
       unsubscribe();
-      await executor.stop();
+      // A program that takes its time to end goes on ending without us; the next start finishes its removal.
+      const settled = () => executor.stop();
+      await withDeadline(settled, { clock, timeoutMs: SETTLE_MS, what: 'the steps under way' }).catch(
+        () => {},
+      );
       pump.stop();
     },
   };
@@ -195,8 +233,17 @@ async function adopt(
       logger.warn('a container that is not ours is left alone', { id: instance.id });
       continue;
     }
+    const document = labelled.document ?? documentOf(core, labelled.key);
+    if (document === undefined) {
+      const fields = { id: instance.id, instance: labelled.key };
+      logger.error(
+        'a container of ours does not say what it is, nor does the journal: it is left alone',
+        fields,
+      );
+      continue;
+    }
     executor.remember(labelled, instance.id);
-    found.push({ ...labelled, ...stateOf(instance, labelled.document) });
+    found.push({ ...labelled, document, ...stateOf(instance, document) });
   }
   // What the journal knows may be half there after a crash: clear it before it is started again.
   for (const entry of core.entries()) {
@@ -213,11 +260,17 @@ async function adopt(
     if (entry.wanted === 'running') documents.set(entry.key, entry.document);
   await network.reconcile(
     Array.from(documents, ([key, document]) => ({
-      instanceId: `${document.job_name}.instance.${parseInstanceKey(key).number}`,
+      instanceId: taskId(document.job_name, parseInstanceKey(key).number),
       ports: portsOf(document),
     })),
   );
   return found;
+}
+
+function documentOf(core: WorkerCore, key: string): FoundInstance['document'] | undefined {
+  for (const entry of core.entries())
+    if (entry.key === key && entry.document.image !== '') return entry.document;
+  return undefined;
 }
 
 function stateOf(

@@ -1,12 +1,14 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@oakestra/contracts';
 import type { Logger } from '@oakestra/daemon';
-import { type ImageProgress, type Runtime, removeLog } from '@oakestra/runtimes';
-import { instanceHosts, type LocalNetwork } from '../overlay/index.ts';
-import type { ActionResult, InstanceAction } from './core.ts';
-import type { InstanceEntry } from './entry.ts';
-import { imageOf, labelsOf, portsOf, runtimeIdOf, specOf, stopGraceMsOf } from './spec.ts';
+import { type Runtime, removeLog } from '@oakestra/runtimes';
+import type { InstanceEntry } from '../journal/index.ts';
+import type { LocalNetwork } from '../overlay/index.ts';
+import { createPlaces, type Place } from './places.ts';
+import { labelsOf, runtimeIdOf, stopGraceMsOf } from './spec.ts';
+import { startInstance } from './start-instance.ts';
+import type { ActionResult, InstanceAction } from './steps.ts';
 
 export interface ExecutorOptions {
   readonly runtime: Runtime;
@@ -26,219 +28,174 @@ export interface Executor {
   execute(action: InstanceAction): void;
   /** The core's instance behind an id of the runtime. */
   keyOf(runtimeId: string): string | undefined;
-  /** Tells of an instance that existed before this process. */
+  /** Tells of an instance that existed before this process. Of two with one id at the runtime the first counts. */
   remember(entry: { readonly key: string }, runtimeId: string): void;
   /** Removes the output of an instance that ended by itself and is not wanted any more. */
   discard(key: string): void;
   logPathOf(runtimeId: string): string;
-  /** Lets go of what is under way; nothing is undone. */
+  /** Lets go of what is under way; nothing is undone. Resolves when the last step has ended. */
   stop(): Promise<void>;
-}
-
-interface Lane {
-  readonly runtimeId: string;
-  tail: Promise<void>;
-  /** Aborts the start that is under way. */
-  abort: AbortController;
-  /** Something of an earlier run may be there. */
-  isDirty: boolean;
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
   const { runtime, network, logger } = options;
-  const lanes = new Map<string, Lane>();
-  const keys = new Map<string, string>();
+  const places = createPlaces((error) =>
+    logger.error('a step of an instance failed unexpectedly', { error }),
+  );
+  /** Aborts the start that is under way, by instance. */
+  const starts = new Map<string, AbortController>();
   let isStopped = false;
-
-  const laneOf = (key: string, runtimeId: string): Lane => {
-    let lane = lanes.get(key);
-    if (lane === undefined) {
-      lane = { runtimeId, tail: Promise.resolve(), abort: new AbortController(), isDirty: false };
-      lanes.set(key, lane);
-      keys.set(runtimeId, key);
-    }
-    return lane;
-  };
 
   const logPathOf = (runtimeId: string): string => join(options.logDirectory, `${runtimeId}.log`);
   const hostsPathOf = (runtimeId: string): string => join(options.fileDirectory, `${runtimeId}.hosts`);
 
   /** Everything but the output. */
-  const clear = async (runtimeId: string): Promise<void> => {
-    await runtime.remove(runtimeId);
-    await network.detach(runtimeId);
-    await rm(hostsPathOf(runtimeId), { force: true });
+  const clear = async (place: Place): Promise<void> => {
+    if (!place.isDirty) return;
+    await runtime.remove(place.runtimeId);
+    await network.detach(place.runtimeId);
+    await rm(hostsPathOf(place.runtimeId), { force: true });
+    place.isDirty = false;
   };
 
   const start = async (
     entry: InstanceEntry,
     attempt: number,
-    lane: Lane,
+    place: Place,
     signal: AbortSignal,
   ): Promise<void> => {
     const { key } = entry;
-    const { runtimeId } = lane;
-    if (lane.isDirty) await clear(runtimeId);
+    const { runtimeId } = place;
+    await clear(place);
     signal.throwIfAborted();
-    lane.isDirty = true;
-    const attach = async (): Promise<void> => {
-      const { address } = await network.attach({
-        instanceId: runtimeId,
-        ports: portsOf(entry.document),
-        signal,
-      });
-      await writeFile(hostsPathOf(runtimeId), instanceHosts({ hostname: hostnameOf(key), address }));
-      logger.debug('network attached', { instance: runtimeId });
-    };
-    const prepare = async () => {
-      const image = await runtime.prepareImage(imageOf(entry), {
-        signal,
-        onProgress: (progress) => options.onProgress(key, attempt, describeProgress(progress)),
-      });
-      logger.debug('image resolved', { instance: runtimeId });
-      options.onImagePinned(key, attempt, image.pinnedReference);
-      return image;
-    };
-    // Settled both: a failed start must not leave the other half running behind its back.
-    const [attached, prepared] = await Promise.allSettled([attach(), prepare()]);
-    if (attached.status === 'rejected') throw attached.reason;
-    if (prepared.status === 'rejected') throw prepared.reason;
-    signal.throwIfAborted();
-    const paths = {
-      logPath: logPathOf(runtimeId),
-      hostsPath: hostsPathOf(runtimeId),
-      resolvConfPath: options.resolvConfPath,
-      networkNamespacePath: network.namespacePathOf(runtimeId),
-    };
-    await runtime.create(specOf(entry, paths), prepared.value);
-    signal.throwIfAborted();
-    await runtime.start(runtimeId);
+    place.isDirty = true;
+    await startInstance({
+      ...{ runtime, network, logger, entry, runtimeId, signal },
+      paths: {
+        logPath: logPathOf(runtimeId),
+        hostsPath: hostsPathOf(runtimeId),
+        resolvConfPath: options.resolvConfPath,
+        networkNamespacePath: network.namespacePathOf(runtimeId),
+      },
+      onProgress: (detail) => options.onProgress(key, attempt, detail),
+      onImagePinned: (reference) => options.onImagePinned(key, attempt, reference),
+    });
   };
 
-  const runStart = async (entry: InstanceEntry, attempt: number, lane: Lane): Promise<void> => {
-    const { signal } = lane.abort;
+  const runStart = async (
+    entry: InstanceEntry,
+    attempt: number,
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    if (signal.aborted) return;
+    const { key } = entry;
+    const { runtimeId: instance } = place;
+    if (place.holder !== undefined && place.holder !== key) {
+      const detail = `${instance} is still in use by another service of the same name; waiting for its end`;
+      options.onFinished(key, attempt, { kind: 'start-failed', detail });
+      return;
+    }
+    place.holder = key;
     try {
-      await start(entry, attempt, lane, signal);
-      options.onFinished(entry.key, attempt, { kind: 'started' });
+      await start(entry, attempt, place, signal);
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn('an instance could not be started', {
-        instance: lane.runtimeId,
-        reason: messageOf(error),
-        error,
+      logger.warn('an instance could not be started', { instance, reason: messageOf(error), error });
+      await clear(place).catch((clearing: unknown) => {
+        logger.warn('what is left of a failed start stays for now', { instance, error: clearing });
       });
-      try {
-        await clear(lane.runtimeId);
-        lane.isDirty = false;
-      } catch (clearing) {
-        logger.warn('what is left of a failed start stays for now', {
-          instance: lane.runtimeId,
-          error: clearing,
-        });
-      }
-      options.onFinished(entry.key, attempt, { kind: 'start-failed', detail: messageOf(error) });
+      options.onFinished(key, attempt, { kind: 'start-failed', detail: messageOf(error) });
+      return;
     }
+    options.onFinished(key, attempt, { kind: 'started' });
   };
 
-  const runRemove = async (entry: InstanceEntry, attempt: number, lane: Lane): Promise<void> => {
-    const { runtimeId } = lane;
+  const runRemove = async (entry: InstanceEntry, attempt: number, place: Place): Promise<void> => {
+    const { key } = entry;
+    const { runtimeId: instance } = place;
     try {
-      if (lane.isDirty) {
-        await runtime.stop(runtimeId, { graceMs: stopGraceMsOf(entry.document) });
-        await clear(runtimeId);
+      if (place.holder === key) {
+        if (place.isDirty) await runtime.stop(instance, { graceMs: stopGraceMsOf(entry.document) });
+        await clear(place);
+        if (entry.wanted === 'removed') {
+          await removeLog(logPathOf(instance));
+          place.holder = undefined;
+        }
       }
-      if (entry.wanted === 'removed') {
-        await removeLog(logPathOf(runtimeId));
-        lanes.delete(entry.key);
-        keys.delete(runtimeId);
-      }
-      lane.isDirty = false;
-      options.onFinished(entry.key, attempt, { kind: 'removed' });
     } catch (error) {
-      logger.warn('an instance could not be removed, trying again', {
-        instance: runtimeId,
-        reason: messageOf(error),
-      });
-      options.onFinished(entry.key, attempt, {
-        kind: 'remove-failed',
-        detail: `Removing failed: ${messageOf(error)}`,
-      });
+      if (isStopped) return;
+      const reason = messageOf(error);
+      // Said once, not at each try.
+      const log = place.complaint === reason ? logger.debug : logger.warn;
+      log.call(logger, 'an instance could not be removed, trying again', { instance, reason });
+      place.complaint = reason;
+      options.onFinished(key, attempt, { kind: 'remove-failed', detail: `Removing failed: ${reason}` });
+      return;
+    }
+    place.complaint = undefined;
+    options.onFinished(key, attempt, { kind: 'removed' });
+  };
+
+  const relabel = (entry: InstanceEntry, place: Place): Promise<void> =>
+    runtime.relabel(place.runtimeId, labelsOf(entry)).catch((error: unknown) => {
+      const fields = { instance: place.runtimeId, reason: messageOf(error) };
+      logger.warn('an instance could not be relabelled', fields);
+    });
+
+  const discardOutput = async (key: string, place: Place): Promise<void> => {
+    if (place.holder !== key || place.isDirty) return;
+    try {
+      await removeLog(logPathOf(place.runtimeId));
+      place.holder = undefined;
+    } catch (error) {
+      const instance = place.runtimeId;
+      logger.warn('the output of an instance stays until the next start', { instance, error });
     }
   };
 
   return {
     execute(action) {
+      if (isStopped) return;
       const { entry, key } = action;
-      const lane = laneOf(key, lanes.get(key)?.runtimeId ?? runtimeIdOf(entry));
-      const enqueue = (work: () => Promise<void>): void => {
-        lane.tail = lane.tail.then(() => (isStopped ? undefined : work()));
-      };
+      const place = places.of(key) ?? places.claim(key, runtimeIdOf(entry));
       switch (action.kind) {
-        case 'start':
-          lane.abort = new AbortController();
-          enqueue(() => runStart(entry, action.attempt, lane));
+        case 'start': {
+          const abort = new AbortController();
+          starts.set(key, abort);
+          places.enqueue(key, place, async () => {
+            await runStart(entry, action.attempt, place, abort.signal);
+            if (starts.get(key) === abort) starts.delete(key);
+          });
           break;
+        }
         case 'remove':
-          lane.abort.abort(new Error('the instance is to be removed'));
-          enqueue(() => runRemove(entry, action.attempt, lane));
+          starts.get(key)?.abort(new Error('the instance is to be removed'));
+          places.enqueue(key, place, () => runRemove(entry, action.attempt, place));
           break;
         case 'relabel':
-          enqueue(() =>
-            runtime.relabel(lane.runtimeId, labelsOf(entry)).catch((error: unknown) => {
-              logger.warn('an instance could not be relabelled', {
-                instance: lane.runtimeId,
-                reason: messageOf(error),
-              });
-            }),
-          );
+          places.enqueue(key, place, () => relabel(entry, place));
           break;
       }
     },
-    keyOf: (runtimeId) => keys.get(runtimeId),
+    keyOf: places.holderOf,
     remember(entry, runtimeId) {
-      laneOf(entry.key, runtimeId).isDirty = true;
+      const place = places.claim(entry.key, runtimeId);
+      place.holder ??= entry.key;
+      place.isDirty = true;
     },
     discard(key) {
-      const lane = lanes.get(key);
-      if (lane === undefined || isStopped) return;
-      const discardLog = async (): Promise<void> => {
-        try {
-          await removeLog(logPathOf(lane.runtimeId));
-        } catch (error) {
-          const instance = lane.runtimeId;
-          logger.warn('the output of an instance stays until the next start', { instance, error });
-          return;
-        }
-        // Unless it was wanted again meanwhile.
-        if (lane.tail !== discarded) return;
-        lanes.delete(key);
-        keys.delete(lane.runtimeId);
-      };
-      const discarded = lane.tail.then(discardLog);
-      lane.tail = discarded;
+      const place = places.of(key);
+      if (place !== undefined && !isStopped) {
+        places.enqueue(key, place, () => discardOutput(key, place));
+      }
     },
     logPathOf,
     async stop() {
       isStopped = true;
-      for (const lane of lanes.values()) lane.abort.abort(new Error('the worker stops'));
-      await Promise.allSettled(Array.from(lanes.values(), (lane) => lane.tail));
+      places.close();
+      for (const abort of starts.values()) abort.abort(new Error('the worker stops'));
+      await places.settled();
     },
   };
-}
-
-function hostnameOf(key: string): string {
-  return `instance-${key.slice(key.lastIndexOf('/') + 1)}`;
-}
-
-function describeProgress({ phase, doneBytes, totalBytes }: ImageProgress): string {
-  switch (phase) {
-    case 'resolving':
-      return 'Looking up the image';
-    case 'downloading': {
-      const percent = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 0;
-      return `Downloading the image, ${percent} % of ${Math.ceil(totalBytes / 2 ** 20)} MiB`;
-    }
-    case 'unpacking':
-      return 'Unpacking the image';
-  }
 }

@@ -1,5 +1,5 @@
 import { policyOf } from '@oakestra/ownership';
-import type { InstanceEntry } from './entry.ts';
+import type { InstanceEntry } from '../journal/index.ts';
 import type { Holdings } from './holdings.ts';
 
 /** Stops what may not run without contact to the cluster (`on_disconnect: stop-after`). Monotonic times. */

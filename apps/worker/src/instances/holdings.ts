@@ -1,6 +1,6 @@
 import type { Epoch, InstanceKey, TierReport } from '@oakestra/contracts';
 import type { Reporter } from '@oakestra/ownership';
-import type { InstanceEntry, Outcome, WorkerMeta } from './entry.ts';
+import type { InstanceEntry, Outcome, WorkerMeta } from '../journal/index.ts';
 import { createLive, type Live, phaseOf, STATUS_OF_PHASE } from './live.ts';
 import type { InstanceAction, WorkerEffects } from './steps.ts';
 

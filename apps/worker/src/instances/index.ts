@@ -9,5 +9,4 @@ export {
   type WorkerEffects,
 } from './core.ts';
 export { type InstanceEngine, type RunningInstance, startInstances } from './engine.ts';
-export type { InstanceEntry, Outcome, WorkerMeta } from './entry.ts';
 export { createUsageSampler, type UsageSampler } from './usage.ts';

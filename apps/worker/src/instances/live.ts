@@ -1,5 +1,5 @@
 import type { Epoch, InstancePhase, StatusWord } from '@oakestra/contracts';
-import type { InstanceEntry } from './entry.ts';
+import type { InstanceEntry } from '../journal/index.ts';
 
 /** What is going on with an instance here and now; not stored. `waiting`: for its next start. */
 export type Activity = 'absent' | 'starting' | 'running' | 'waiting' | 'removing';

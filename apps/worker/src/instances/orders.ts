@@ -8,7 +8,7 @@ import {
   type TierCommand,
 } from '@oakestra/contracts';
 import { policyOf, type Reporter } from '@oakestra/ownership';
-import type { InstanceEntry } from './entry.ts';
+import type { InstanceEntry } from '../journal/index.ts';
 import type { Holdings } from './holdings.ts';
 
 /** Obeys the cluster, as far as what it says is newer than what we know. */

@@ -1,6 +1,6 @@
 import { compareEpochs, type Epoch, type InstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import { policyOf } from '@oakestra/ownership';
-import type { InstanceEntry } from './entry.ts';
+import type { InstanceEntry } from '../journal/index.ts';
 import type { Holdings } from './holdings.ts';
 
 /** An instance that the runtime already had when this process started. */

@@ -1,7 +1,13 @@
-import { type Epoch, parseInstanceKey, type ServiceDocument, taskId } from '@oakestra/contracts';
+import {
+  documentSchema,
+  type Epoch,
+  parseInstanceKey,
+  type ServiceDocument,
+  taskId,
+} from '@oakestra/contracts';
 import { type PortMapping, parsePortMappings } from '@oakestra/netplan';
 import type { InstanceExit, InstanceLabels, InstanceSpec } from '@oakestra/runtimes';
-import type { InstanceEntry } from './entry.ts';
+import type { InstanceEntry } from '../journal/index.ts';
 
 const LABEL = {
   key: 'oakestra.key',
@@ -27,8 +33,7 @@ export function runtimeIdOf(entry: InstanceEntry): string {
 
 export function specOf(entry: InstanceEntry, paths: SpecPaths): InstanceSpec {
   const { document } = entry;
-  const { number } = parseInstanceKey(entry.key);
-  const hostname = `instance-${number}`;
+  const hostname = hostnameOf(parseInstanceKey(entry.key).number);
   return {
     id: runtimeIdOf(entry),
     image: imageOf(entry),
@@ -43,6 +48,11 @@ export function specOf(entry: InstanceEntry, paths: SpecPaths): InstanceSpec {
     logPath: paths.logPath,
     labels: labelsOf(entry),
   };
+}
+
+/** Host name of an instance inside of its container. */
+export function hostnameOf(number: number): string {
+  return `instance-${number}`;
 }
 
 export function imageOf(entry: InstanceEntry): InstanceSpec['image'] {
@@ -81,7 +91,8 @@ export interface LabelledInstance {
   readonly key: string;
   readonly epoch: Epoch;
   readonly ownerUserId: string;
-  readonly document: ServiceDocument;
+  /** Undefined when pieces of it are missing or damaged. */
+  readonly document: ServiceDocument | undefined;
 }
 
 /** Undefined for containers that are not ours. */
@@ -89,6 +100,15 @@ export function readLabels(labels: InstanceLabels): LabelledInstance | undefined
   const key = labels[LABEL.key];
   const match = /^(\d+)\.(\d+)$/.exec(labels[LABEL.epoch] ?? '');
   if (key === undefined || match === null) return undefined;
+  return {
+    key,
+    epoch: { root: Number(match[1]), cluster: Number(match[2]) },
+    ownerUserId: labels[LABEL.owner] ?? '',
+    document: readDocument(labels),
+  };
+}
+
+function readDocument(labels: InstanceLabels): ServiceDocument | undefined {
   let text = '';
   for (let piece = 0; ; piece += 1) {
     const part = labels[`${LABEL.document}.${piece}`];
@@ -96,12 +116,8 @@ export function readLabels(labels: InstanceLabels): LabelledInstance | undefined
     text += part;
   }
   try {
-    return {
-      key,
-      epoch: { root: Number(match[1]), cluster: Number(match[2]) },
-      ownerUserId: labels[LABEL.owner] ?? '',
-      document: JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as ServiceDocument,
-    };
+    const document: unknown = JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+    return documentSchema.safeParse(document).success ? (document as ServiceDocument) : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import type { InstanceKey, TierReport } from '@oakestra/contracts';
-import type { InstanceEntry, WorkerMeta } from './entry.ts';
+import type { InstanceEntry, WorkerMeta } from '../journal/index.ts';
 
 /** One step for the executor. Each is idempotent; each ends in exactly one `finished` event with its `attempt`. */
 export type InstanceAction =

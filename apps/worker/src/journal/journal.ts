@@ -1,5 +1,5 @@
 import type { AppendFile, Disk, Logger } from '@oakestra/daemon';
-import type { InstanceEntry, WorkerMeta } from '../instances/index.ts';
+import type { InstanceEntry, WorkerMeta } from './entry.ts';
 import { decodeLine, encodeLine, type JournalLine } from './line.ts';
 
 /** What a worker remembers over restarts and reboots. */

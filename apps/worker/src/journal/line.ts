@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { InstanceEntry, WorkerMeta } from '../instances/index.ts';
+import type { InstanceEntry, WorkerMeta } from './entry.ts';
 
 /** One fact of the journal. Later lines win. */
 export type JournalLine =

@@ -51,11 +51,12 @@ export function createFakeRuntime(machine: FakeMachine, options: FakeRuntimeOpti
     capabilities: { enforcesLimits: true, usesImages: true },
     async prepareImage(request, { signal, onProgress }) {
       signal.throwIfAborted();
-      return operate('prepareImage', '', () => {
+      const prepared = operate('prepareImage', '', () => {
         signal.throwIfAborted();
         onProgress?.({ phase: 'unpacking', doneBytes: 1, totalBytes: 1 });
         return imageOf(request.reference);
       });
+      return untilAborted(prepared, signal);
     },
     create: (spec, image) =>
       inTurn(spec.id, () =>
@@ -138,6 +139,15 @@ export function createFakeRuntime(machine: FakeMachine, options: FakeRuntimeOpti
       unwatch?.();
     },
   };
+}
+
+/** Gives up waiting as soon as the signal says so, as a pull does. */
+function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 /** The same name has the same digest in every run. */

@@ -1,0 +1,80 @@
+import { writeFile } from 'node:fs/promises';
+import { parseInstanceKey } from '@oakestra/contracts';
+import type { Logger } from '@oakestra/daemon';
+import type { Image, ImageProgress, Runtime } from '@oakestra/runtimes';
+import type { InstanceEntry } from '../journal/index.ts';
+import { instanceHosts, type LocalNetwork } from '../overlay/index.ts';
+import { hostnameOf, imageOf, portsOf, type SpecPaths, specOf } from './spec.ts';
+
+export interface StartOptions {
+  readonly runtime: Runtime;
+  readonly network: LocalNetwork;
+  readonly logger: Logger;
+  readonly entry: InstanceEntry;
+  readonly runtimeId: string;
+  readonly paths: SpecPaths;
+  readonly signal: AbortSignal;
+  /** For people. */
+  readonly onProgress: (detail: string) => void;
+  readonly onImagePinned: (reference: string) => void;
+}
+
+/**
+ * Network and image side by side, then the container. Rejects with the reason of the first failure or of `signal`;
+ * what was made by then is left to the caller, and nothing goes on behind its back.
+ */
+export async function startInstance(options: StartOptions): Promise<void> {
+  const { runtime, entry, runtimeId, paths, signal } = options;
+  const failed = new AbortController();
+  const half = AbortSignal.any([signal, failed.signal]);
+  const orFail = (error: unknown): never => {
+    // Nobody waits for an image when the port is taken.
+    failed.abort(error);
+    throw error;
+  };
+  const [, prepared] = await Promise.allSettled([
+    attachNetwork(options, half).catch(orFail),
+    prepareImage(options, half).catch(orFail),
+  ]);
+  signal.throwIfAborted();
+  if (failed.signal.aborted || prepared.status === 'rejected') throw failed.signal.reason;
+  await runtime.create(specOf(entry, paths), prepared.value);
+  signal.throwIfAborted();
+  await runtime.start(runtimeId);
+}
+
+async function attachNetwork(options: StartOptions, signal: AbortSignal): Promise<void> {
+  const { network, logger, entry, runtimeId, paths } = options;
+  const { address } = await network.attach({
+    instanceId: runtimeId,
+    ports: portsOf(entry.document),
+    signal,
+  });
+  const hostname = hostnameOf(parseInstanceKey(entry.key).number);
+  await writeFile(paths.hostsPath, instanceHosts({ hostname, address }));
+  logger.debug('network attached', { instance: runtimeId });
+}
+
+async function prepareImage(options: StartOptions, signal: AbortSignal): Promise<Image> {
+  const { runtime, logger, entry, runtimeId } = options;
+  const image = await runtime.prepareImage(imageOf(entry), {
+    signal,
+    onProgress: (progress) => options.onProgress(describeProgress(progress)),
+  });
+  logger.debug('image resolved', { instance: runtimeId });
+  options.onImagePinned(image.pinnedReference);
+  return image;
+}
+
+function describeProgress({ phase, doneBytes, totalBytes }: ImageProgress): string {
+  switch (phase) {
+    case 'resolving':
+      return 'Looking up the image';
+    case 'downloading': {
+      const percent = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 0;
+      return `Downloading the image, ${percent} % of ${Math.ceil(totalBytes / 2 ** 20)} MiB`;
+    }
+    case 'unpacking':
+      return 'Unpacking the image';
+  }
+}
