@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@oakestra/contracts';
 import type { Clock, Logger, Random } from '@oakestra/daemon';
@@ -9,7 +8,7 @@ import { createLocalNetwork } from './overlay/index.ts';
 import type { WorkerSettings } from './settings.ts';
 
 /**
- * Removes every instance of this worker, its images, its network and its state. The worker must not run. Goes on
+ * Removes every instance of this worker, its images and its network; the folder of its state is the caller's. The worker must not run. Goes on
  * when a part fails, and answers what could not be removed.
  */
 export async function purgeWorker(options: {
@@ -41,7 +40,6 @@ export async function purgeWorker(options: {
     await network.purge();
     await network.close();
   });
-  await attempt('state', () => rm(settings.stateDirectory, { recursive: true, force: true }));
   return failures;
 }
 

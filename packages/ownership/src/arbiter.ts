@@ -10,13 +10,7 @@ import type {
   RemoveCommand,
 } from '@oakestra/contracts';
 import { createAgenda } from './agenda.ts';
-import {
-  type ArbiterContext,
-  type ArbiterTiming,
-  DEFAULT_TIMING,
-  type Schedule,
-  type Tier,
-} from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import { createEffectCollector, type Effects } from './effects.ts';
 import { createEpochIssuer } from './epochs.ts';
 import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
@@ -27,8 +21,11 @@ import { reconcile } from './reconcile.ts';
 import type { InstanceRecord } from './record.ts';
 import { adopt, observe, receive } from './reports.ts';
 import { createRetries } from './retries.ts';
+import type { Schedule } from './schedule.ts';
 import { createSuspicionGuard, DEFAULT_SUSPICION, type SuspicionSettings } from './suspicion.ts';
 import { createRecordTable } from './table.ts';
+import type { Tier } from './tier.ts';
+import { type ArbiterTiming, DEFAULT_TIMING } from './timing.ts';
 
 export interface ArbiterOptions {
   readonly tier: Tier;

@@ -1,6 +1,7 @@
 import type { InstanceReport } from '@oakestra/contracts';
-import { type ArbiterContext, comparePlacements } from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import { type InstanceRecord, type Placement, placementOf, withAuthority, withPlacements } from './record.ts';
+import { comparePlacements } from './tier.ts';
 
 /** Takes over what the holder of a placement says of it. An older epoch is not believed, only answered. */
 export function believe(

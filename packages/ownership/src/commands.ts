@@ -1,5 +1,6 @@
-import { type ArbiterContext, comparePlacements } from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
+import { comparePlacements } from './tier.ts';
 
 /** Orders the member of a placement to run it. */
 export function orderDeploy(context: ArbiterContext, record: InstanceRecord, placement: Placement): void {

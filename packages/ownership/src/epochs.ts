@@ -1,8 +1,9 @@
 import type { Epoch, InstanceKey } from '@oakestra/contracts';
-import type { ArbiterTiming, Tier } from './context.ts';
 import type { EffectCollector, EpochState } from './effects.ts';
 import { policyOf } from './policy.ts';
 import type { InstanceRecord } from './record.ts';
+import type { Tier } from './tier.ts';
+import type { ArbiterTiming } from './timing.ts';
 
 /**
  * More placements than a tier makes between a backup and its restoration. Skipped, so that no number is given out

@@ -1,13 +1,4 @@
 export { type Arbiter, type ArbiterOptions, createArbiter, type StoredState } from './arbiter.ts';
-export {
-  type ArbiterTiming,
-  type CandidateMember,
-  comparePlacements,
-  DEFAULT_TIMING,
-  type Schedule,
-  type ScheduleDecision,
-  type Tier,
-} from './context.ts';
 export type { Effects, EpochState, Notice } from './effects.ts';
 export type { Intent } from './intents.ts';
 export type { Member } from './members.ts';
@@ -22,4 +13,7 @@ export {
   placementOf,
 } from './record.ts';
 export { createReporter, DEFAULT_REPORTER_TIMING, type Reporter, type ReporterTiming } from './reporter.ts';
+export type { CandidateMember, Schedule, ScheduleDecision } from './schedule.ts';
 export { DEFAULT_SUSPICION, type SuspicionSettings } from './suspicion.ts';
+export { comparePlacements, type Tier } from './tier.ts';
+export { type ArbiterTiming, DEFAULT_TIMING } from './timing.ts';

@@ -1,6 +1,7 @@
 import type { DeployCommand, Epoch, InstanceKey, RemoveCommand, ServiceDocument } from '@oakestra/contracts';
-import type { ArbiterContext, Tier } from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import type { InstanceRecord, Placement } from './record.ts';
+import type { Tier } from './tier.ts';
 
 /** Something that the arbiter of a tier is told to want. */
 export interface Intent {

@@ -5,7 +5,7 @@ import {
   type MemberFacts,
   type Mirror,
 } from '@oakestra/contracts';
-import type { CandidateMember } from './context.ts';
+import type { CandidateMember } from './schedule.ts';
 
 /** One holder of placements as its arbiter sees it: a cluster at the root, a worker at a cluster. */
 export interface Member {
@@ -17,6 +17,8 @@ export interface Member {
   /** When its silence may have consequences; monotonic milliseconds, meaningful while it is down. */
   actAfterMs: number;
   lastHeardMs: number;
+  /** Start of its last session. */
+  upSinceMs: number;
   facts: MemberFacts | undefined;
   /** MiB promised to instances placed there. */
   reservedMemoryMib: number;
@@ -99,6 +101,7 @@ function createMember(id: string, actAfterMs: number, nowMs: number): Member {
     incarnation: undefined,
     actAfterMs,
     lastHeardMs: nowMs,
+    upSinceMs: nowMs,
     facts: undefined,
     reservedMemoryMib: 0,
     keys: new Set(),

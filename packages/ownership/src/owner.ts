@@ -1,13 +1,14 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import { believe, isOutdated } from './believe.ts';
 import { orderDeploy, reassert } from './commands.ts';
-import { type ArbiterContext, comparePlacements } from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import { giveUp, mustWait } from './doubt.ts';
 import { fenceMsOf } from './epochs.ts';
 import type { Member } from './members.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, placementOf, withRole } from './record.ts';
 import { promote, startReplacement } from './replacement.ts';
+import { comparePlacements } from './tier.ts';
 
 /** Compares what the owner reports with what it should hold. */
 export function settleOwner(context: ArbiterContext, start: InstanceRecord): InstanceRecord {
@@ -50,15 +51,24 @@ function ownerHasNothing(
   return deployAgain(context, record, owner, member);
 }
 
-/** Repeats the order; not to another store than the first time, when that one may have obeyed already. */
+/** Repeats the order; not when it may have been obeyed, and our store or the member's is another one since. */
 function deployAgain(
   context: ArbiterContext,
   record: InstanceRecord,
   owner: Placement,
   member: Member,
 ): InstanceRecord {
-  const mayHaveRun = record.lastHolder === null && owner.incarnation !== member.incarnation;
-  if (mayHaveRun && policyOf(record.document).isAtMostOnce) return giveUp(context, record, owner.member);
+  const isToldHolder = record.lastHolder !== null;
+  const isOtherStore = owner.incarnation !== member.incarnation;
+  if (!isToldHolder && (isOtherStore || record.isUnconfirmed === true)) {
+    // The workers of a cluster that lost its store get the time to come forward.
+    const mayActAtMs = member.upSinceMs + context.timing.strangeStoreMs;
+    if (context.tier === 'root' && context.nowMs() < mayActAtMs) {
+      context.wake(record.key, mayActAtMs);
+      return record;
+    }
+    if (policyOf(record.document).isAtMostOnce) return giveUp(context, record, owner.member);
+  }
   orderDeploy(context, record, owner);
   return record;
 }

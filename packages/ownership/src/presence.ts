@@ -58,6 +58,7 @@ export function createPresence(
       seen.add(member);
       member.incarnation = greeting.incarnation;
       member.lastHeardMs = nowMs();
+      member.upSinceMs = nowMs();
       member.mirror.beginSession({ incarnation: greeting.incarnation, boot: greeting.boot });
       membership.setUp(member, true);
       membership.reconsider(member);

@@ -1,5 +1,5 @@
 import type { Epoch, InstanceKey, InstancePhase, ServiceDocument, StatusWord } from '@oakestra/contracts';
-import type { Tier } from './context.ts';
+import type { Tier } from './tier.ts';
 
 /**
  * `owner`: the legitimate holder. `replacement`: started because the owner is under suspicion; becomes the owner

@@ -1,5 +1,5 @@
 import { orderDeploy, reassert } from './commands.ts';
-import { type ArbiterContext, comparePlacements } from './context.ts';
+import type { ArbiterContext } from './context.ts';
 import { isAuthoritative } from './members.ts';
 import { choose } from './placing.ts';
 import {
@@ -10,6 +10,7 @@ import {
   withPlacements,
   withRole,
 } from './record.ts';
+import { comparePlacements } from './tier.ts';
 
 /**
  * Starts it elsewhere. The owner stays a legitimate holder until the replacement is ready, unless it is known to

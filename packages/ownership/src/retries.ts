@@ -1,5 +1,6 @@
 import type { InstanceKey } from '@oakestra/contracts';
-import type { ArbiterTiming, Backoff } from './context.ts';
+import type { Backoff } from './context.ts';
+import type { ArbiterTiming } from './timing.ts';
 
 /** When to try again to place what found no room. */
 export interface Retries {

@@ -7,7 +7,7 @@ import {
 } from '@oakestra/contracts';
 import { type Effects, type Notice, placementOf, policyOf } from '@oakestra/ownership';
 import type { InstanceEntry } from '@oakestra/worker';
-import type { Container } from '../nodes/containers.ts';
+import type { Container } from '../nodes/container.ts';
 import type { Oracle } from './oracle.ts';
 
 /** Sees every step of a world and checks the promises that hold at each of them. */

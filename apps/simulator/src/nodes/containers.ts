@@ -1,24 +1,14 @@
-import type { Epoch, InstanceKey, ServiceDocument } from '@oakestra/contracts';
+import type { InstanceKey } from '@oakestra/contracts';
 import { compareEpochs } from '@oakestra/contracts';
 import { policyOf } from '@oakestra/ownership';
 import type { InstanceAction, InstanceEntry, WorkerCore } from '@oakestra/worker';
-
 import type { Watch } from '../judge/watch.ts';
 import type { SeededRandom } from '../virtual/random.ts';
 import type { VirtualTime } from '../virtual/time.ts';
+import type { Container } from './container.ts';
 
 /** How a step of the executor ended. */
 export type ActionResult = Parameters<WorkerCore['finished']>[2];
-
-export interface Container {
-  epoch: Epoch;
-  readonly document: ServiceDocument;
-  readonly ownerUserId: string;
-  /** Ignores the request to end, until it is killed. */
-  readonly isStubborn: boolean;
-  isRunning: boolean;
-  exitCode: number;
-}
 
 /** How much may go wrong with containers. */
 export interface ContainerFaults {

@@ -6,7 +6,8 @@ import { createVirtualDisk, type VirtualDisk } from '../virtual/disk.ts';
 import type { LowerEnd, VirtualLink } from '../virtual/link.ts';
 import type { SeededRandom } from '../virtual/random.ts';
 import type { VirtualTime } from '../virtual/time.ts';
-import { type Container, type ContainerFaults, createContainers } from './containers.ts';
+import type { Container } from './container.ts';
+import { type ContainerFaults, createContainers } from './containers.ts';
 import type { Parts } from './parts.ts';
 import { WALL_START_MS } from './tier-store.ts';
 

@@ -39,7 +39,7 @@ export function createFence(holdings: Holdings, nowMs: () => number): Fence {
     },
     tick() {
       for (const entry of holdings.entries.values()) {
-        if (nowMs() >= deadlineOf(entry)) holdings.end(entry, 'fenced', OUT_OF_REACH);
+        if (nowMs() >= deadlineOf(entry)) holdings.fence(entry, OUT_OF_REACH);
       }
     },
     nextDeadlineMs() {

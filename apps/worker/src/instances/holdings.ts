@@ -23,6 +23,11 @@ export interface Holdings {
   /** Compares what is wanted with what is, and takes the next step. */
   decide(key: InstanceKey): void;
   end(entry: InstanceEntry, outcome: Outcome, detail: string): void;
+  /**
+   * Stops it for want of contact. Not written: a full disk must not keep it running, and after a start of this
+   * process the same follows from its policy.
+   */
+  fence(entry: InstanceEntry, detail: string): void;
   takeEffects(): WorkerEffects;
 }
 
@@ -146,6 +151,10 @@ export function createHoldings(options: {
     decide,
     end(entry, outcome, detail) {
       write({ ...entry, outcome, outcomeDetail: detail });
+      decide(entry.key);
+    },
+    fence(entry, detail) {
+      entries.set(entry.key, { ...entry, outcome: 'fenced', outcomeDetail: detail });
       decide(entry.key);
     },
     takeEffects() {

@@ -81,11 +81,6 @@ function settle({ holdings, guard }: RecoveryOptions, entry: InstanceEntry): voi
   } else if (policy.onDisconnect.kind === 'stop-after') {
     // How long contact was lost before this start is unknown: wait for the cluster's word.
     if (activity === 'running') guard(entry);
-    else
-      holdings.write({
-        ...entry,
-        outcome: 'fenced',
-        outcomeDetail: 'Waiting for the cluster after a restart',
-      });
+    else holdings.fence(entry, 'Waiting for the cluster after a restart');
   }
 }

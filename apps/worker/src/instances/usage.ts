@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { Usage } from '@oakestra/contracts';
 import type { CancelTimer, Clock } from '@oakestra/daemon';
 import { type InstanceStats, type Runtime, tailLog } from '@oakestra/runtimes';
@@ -35,6 +36,7 @@ export function createUsageSampler(options: UsageOptions): UsageSampler {
   const { runtime, clock, vcpus } = options;
   const earlier = new Map<string, { readonly stats: InstanceStats; readonly atMs: number }>();
   const told = new Map<string, Row>();
+  const outputs = new Map<string, Output>();
   let cancel: CancelTimer | undefined;
   let dueMs = Number.POSITIVE_INFINITY;
   let isStopped = false;
@@ -48,7 +50,9 @@ export function createUsageSampler(options: UsageOptions): UsageSampler {
       const atMs = clock.monotonicMs();
       const before = earlier.get(key);
       earlier.set(key, { stats, atMs });
-      const logs = await tailLog(logPath, LOG_TAIL_BYTES);
+      const output = await readOutput(logPath, outputs.get(key));
+      outputs.set(key, output);
+      const { logs } = output;
       const row: Row = {
         key,
         cpuPercent: before === undefined ? 0 : cpuPercentOf(before, { stats, atMs }, vcpus),
@@ -67,6 +71,7 @@ export function createUsageSampler(options: UsageOptions): UsageSampler {
       if (present.has(key)) continue;
       earlier.delete(key);
       told.delete(key);
+      outputs.delete(key);
     }
     if (rows.length > 0) options.report({ type: 'usage', rows });
   };
@@ -91,6 +96,22 @@ export function createUsageSampler(options: UsageOptions): UsageSampler {
       cancel?.();
     },
   };
+}
+
+/** The end of an output, and when the file looked like that. */
+interface Output {
+  readonly logs: string;
+  readonly seen: string | undefined;
+}
+
+/** A quiet instance costs one look at its file, not the reading of it. */
+async function readOutput(path: string, before: Output | undefined): Promise<Output> {
+  const seen = await stat(path).then(
+    ({ size, mtimeMs, ino }) => `${ino} ${size} ${mtimeMs}`,
+    () => undefined,
+  );
+  if (before !== undefined && seen !== undefined && before.seen === seen) return before;
+  return { logs: await tailLog(path, LOG_TAIL_BYTES), seen };
 }
 
 interface Sample {

@@ -1,4 +1,5 @@
-import type { AppendFile, Disk, Logger } from '@oakestra/daemon';
+import { basename, dirname, join } from 'node:path';
+import { type AppendFile, type Disk, DiskError, type Logger } from '@oakestra/daemon';
 import type { InstanceEntry, WorkerMeta } from './entry.ts';
 import { decodeLine, encodeLine, type JournalLine } from './line.ts';
 
@@ -18,13 +19,20 @@ export interface JournalContent {
  */
 export interface Journal {
   readonly content: JournalContent;
-  /** Appends and syncs; calls back when everything so far is durable. Appends in flight share a sync. */
+  /**
+   * Appends and syncs; calls back when everything so far is durable, in the order of the calls. Appends in flight
+   * share a sync. After a failure `content` is ahead of the disk, and every later append fails with the same error:
+   * open the journal again.
+   */
   append(lines: readonly JournalLine[], done: (error?: Error) => void): void;
+  /** Writes what is under way. Idempotent. */
   close(): Promise<void>;
 }
 
 /** Smaller journals are not worth compacting. */
 const COMPACT_FROM_BYTES = 256 * 1024;
+/** Compacted when it is this many times larger than what is in it. */
+const OUTDATED_SHARE = 4;
 
 export async function openJournal(options: {
   readonly disk: Disk;
@@ -33,6 +41,7 @@ export async function openJournal(options: {
   readonly newIncarnation: () => string;
 }): Promise<Journal> {
   const { disk, path, logger } = options;
+  await removeUnfinished(disk, path);
   const state = createState(options.newIncarnation());
   const bytes = await disk.readFile(path);
   let validBytes = 0;
@@ -43,42 +52,69 @@ export async function openJournal(options: {
     await file.truncate(validBytes);
   }
   let pending: { readonly text: string; readonly done: (error?: Error) => void }[] = [];
-  let isWriting = false;
-  let isBroken: Error | undefined;
-  let idle: () => void = () => {};
+  let writing: Promise<void> | undefined;
+  let failure: Error | undefined;
+  /** Looking for what is out of date costs as much as writing all of it: not before there can be much. */
+  let compactFromBytes = COMPACT_FROM_BYTES;
+  let closing: Promise<void> | undefined;
 
   const compact = async (): Promise<void> => {
+    if (file.size < compactFromBytes) return;
     const live = Buffer.from(linesOf(state).map(encodeLine).join(''));
-    if (file.size < COMPACT_FROM_BYTES || file.size < live.length * 4) return;
-    await file.close();
-    await disk.replaceFile(path, live);
+    compactFromBytes = Math.max(COMPACT_FROM_BYTES, live.length * OUTDATED_SHARE);
+    if (file.size < compactFromBytes) return;
+    const older = file;
+    try {
+      await disk.replaceFile(path, live);
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== 'disk-full') throw error;
+      // There was no room for a second file. If the first one is untouched, nothing is lost by going on with it.
+      if ((await disk.readFile(path))?.byteLength !== older.size) throw error;
+      compactFromBytes = older.size * 2;
+      logger.warn('no room to compact the journal', { path, reason: error.message });
+      return;
+    }
     file = await disk.openAppendFile(path);
+    await older.close();
+  };
+
+  const tell = (batch: typeof pending, error?: Error): void => {
+    for (const { done } of batch) {
+      try {
+        done(error);
+      } catch (thrown) {
+        logger.error('what follows from an entry of the journal failed', { error: thrown });
+      }
+    }
   };
 
   const write = async (): Promise<void> => {
-    isWriting = true;
     while (pending.length > 0) {
       const batch = pending;
       pending = [];
       try {
-        if (isBroken !== undefined) throw isBroken;
+        if (failure !== undefined) throw failure;
         await file.append(Buffer.from(batch.map(({ text }) => text).join('')));
         await file.sync();
       } catch (error) {
-        isBroken = error as Error;
-        for (const { done } of batch) done(isBroken);
+        failure = error as Error;
+        tell(batch, failure);
         continue;
       }
-      for (const { done } of batch) done();
+      tell(batch);
       try {
         await compact();
       } catch (error) {
-        isBroken = error as Error;
+        failure = error as Error;
         logger.error('the journal could not be compacted', { error });
       }
     }
-    isWriting = false;
-    idle();
+    writing = undefined;
+  };
+
+  const close = async (): Promise<void> => {
+    await writing;
+    await file.close();
   };
 
   return {
@@ -86,17 +122,22 @@ export async function openJournal(options: {
     append(lines, done) {
       for (const line of lines) apply(state, line);
       pending.push({ text: lines.map(encodeLine).join(''), done });
-      if (!isWriting) void write();
+      writing ??= write();
     },
-    async close() {
-      if (isWriting) {
-        await new Promise<void>((resolve) => {
-          idle = resolve;
-        });
-      }
-      await file.close();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
+}
+
+/** A crash while the journal was compacted leaves half of the new one. */
+async function removeUnfinished(disk: Disk, path: string): Promise<void> {
+  const directory = dirname(path);
+  for (const name of await disk.listFiles(directory)) {
+    const isUnfinished = name.startsWith(`${basename(path)}.`) && name.endsWith('.tmp');
+    if (isUnfinished) await disk.removeFile(join(directory, name));
+  }
 }
 
 interface State extends JournalContent {
@@ -160,6 +201,8 @@ function replay(bytes: Uint8Array, state: State, logger: Logger): number {
     apply(state, line);
     validBytes = start;
   }
-  if (damaged > 0) logger.error('lines of the journal are damaged and were left out', { lines: damaged });
+  if (damaged > 0) {
+    logger.error('lines of the journal are damaged and were left out; check the disk', { lines: damaged });
+  }
   return validBytes;
 }

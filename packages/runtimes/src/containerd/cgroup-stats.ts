@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupFeatures } from './oci-spec.ts';
@@ -69,38 +70,37 @@ export async function readCgroupUsage(
 ): Promise<CgroupUsage | undefined> {
   try {
     return isUnified(mounts)
-      ? await readUnified(join(mounts.unified ?? '', cgroupPath))
-      : await readPerController(mounts, cgroupPath);
+      ? readUnified(join(mounts.unified ?? '', cgroupPath))
+      : readPerController(mounts, cgroupPath);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
   }
 }
 
-async function readUnified(directory: string): Promise<CgroupUsage> {
-  const [cpu, usage, memory, limit] = await Promise.all(
-    ['cpu.stat', 'memory.current', 'memory.stat', 'memory.max'].map((name) => readText(directory, name)),
-  );
+function readUnified(directory: string): CgroupUsage {
   return {
-    cpuNanos: statValue(cpu ?? '', 'usage_usec') * 1_000,
-    memoryBytes: workingSetBytes(usage ?? '', memory ?? '', 'inactive_file'),
-    memoryLimitBytes: parseMemoryLimit(limit ?? ''),
+    cpuNanos: statValue(readNow(directory, 'cpu.stat'), 'usage_usec') * 1_000,
+    memoryBytes: workingSetBytes(
+      readNow(directory, 'memory.current'),
+      readNow(directory, 'memory.stat'),
+      'inactive_file',
+    ),
+    memoryLimitBytes: parseMemoryLimit(readNow(directory, 'memory.max')),
   };
 }
 
-async function readPerController(mounts: CgroupMounts, cgroupPath: string): Promise<CgroupUsage> {
+function readPerController(mounts: CgroupMounts, cgroupPath: string): CgroupUsage {
   const directoryOf = (controller: string) => join(mounts.byController.get(controller) ?? '', cgroupPath);
   const memoryDirectory = directoryOf('memory');
-  const [cpu, usage, memory, limit] = await Promise.all([
-    readText(directoryOf('cpuacct'), 'cpuacct.usage'),
-    readText(memoryDirectory, 'memory.usage_in_bytes'),
-    readText(memoryDirectory, 'memory.stat'),
-    readText(memoryDirectory, 'memory.limit_in_bytes'),
-  ]);
   return {
-    cpuNanos: Number(cpu.trim()),
-    memoryBytes: workingSetBytes(usage, memory, 'total_inactive_file'),
-    memoryLimitBytes: parseMemoryLimit(limit),
+    cpuNanos: Number(readNow(directoryOf('cpuacct'), 'cpuacct.usage').trim()),
+    memoryBytes: workingSetBytes(
+      readNow(memoryDirectory, 'memory.usage_in_bytes'),
+      readNow(memoryDirectory, 'memory.stat'),
+      'total_inactive_file',
+    ),
+    memoryLimitBytes: parseMemoryLimit(readNow(memoryDirectory, 'memory.limit_in_bytes')),
   };
 }
 
@@ -166,6 +166,14 @@ export async function probeCgroups(mounts: CgroupMounts): Promise<CgroupFeatures
 /** The cgroup mounts that this process sees. */
 export async function readCgroupMounts(): Promise<CgroupMounts> {
   return parseCgroupMounts(await readFile('/proc/self/mounts', 'utf8'));
+}
+
+/**
+ * Read again and again for every instance: the kernel answers from memory, and the way through the thread pool would
+ * cost ten times what the answer does.
+ */
+function readNow(directory: string, name: string): string {
+  return readFileSync(join(directory, name), 'utf8');
 }
 
 function readText(directory: string, name: string): Promise<string> {
