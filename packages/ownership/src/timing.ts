@@ -7,6 +7,8 @@ export interface ArbiterTiming {
   readonly startGraceMs: number;
   /** After the store was found to be lost or restored: time to learn from below. */
   readonly learnMs: number;
+  /** What a cluster with another store than before has not reported yet is not given to it again before this time. */
+  readonly strangeStoreMs: number;
   /** Added to `stop-after`: covers what the two clocks and the network may differ by. */
   readonly fenceMarginMs: number;
   readonly resendFirstMs: number;
@@ -24,6 +26,7 @@ export const DEFAULT_TIMING: ArbiterTiming = {
   silenceGraceMs: 1000,
   startGraceMs: 30_000,
   learnMs: 15_000,
+  strangeStoreMs: 15_000,
   fenceMarginMs: 5000,
   resendFirstMs: 2000,
   resendCapMs: 30_000,

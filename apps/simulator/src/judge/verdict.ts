@@ -88,7 +88,7 @@ function leftovers(world: World): string[] {
 }
 
 /** Where an instance is, in the eyes of everyone. */
-export function describe(world: World, key: InstanceKey): string {
+function describe(world: World, key: InstanceKey): string {
   const rows: string[] = [];
   for (const node of [world.root, ...world.clusters]) {
     for (const record of node.records())

@@ -45,7 +45,7 @@ export interface WorkerNodeOptions {
 }
 
 /** The grace that a worker announces before a restart. */
-export const RESTART_GRACE_MS = 30_000;
+const RESTART_GRACE_MS = 30_000;
 /** A process that ended because its journal failed is started again by its supervisor. */
 const SUPERVISOR_MS = 1000;
 

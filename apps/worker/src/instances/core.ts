@@ -21,7 +21,7 @@ export interface WorkerTiming {
   readonly fenceAtStartMs: number;
 }
 
-export const DEFAULT_WORKER_TIMING: WorkerTiming = {
+const DEFAULT_WORKER_TIMING: WorkerTiming = {
   restartFirstMs: 500,
   restartCapMs: 60_000,
   stableMs: 60_000,
