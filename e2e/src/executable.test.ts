@@ -19,6 +19,7 @@ import {
   instanceIdOf,
   removeCgroups,
   removeNamespaces,
+  removeRuncFolder,
   slaOf,
   startLoopbackRegistry,
 } from './installation/index.ts';
@@ -139,6 +140,7 @@ describe('"oakestra up" on one machine', () => {
     const groupName = `oakestra-${host.namespace}`;
     const networkPrefix = `oak-${host.namespace}`;
     testbed.defer('cgroups', () => removeCgroups(groupName));
+    testbed.defer('the folder of runc', () => removeRuncFolder(groupName));
     testbed.defer('network namespaces', () => removeNamespaces(networkPrefix));
     const containerd = await testbed.containerd({ host });
     const registry = await startLoopbackRegistry(testbed, [host]);

@@ -19,6 +19,12 @@ function removeTree(folder: string): void {
   rmdirSync(folder);
 }
 
+/** Removes the folder that runc keeps for a namespace of containerd, outside of containerd's own; it is empty by now. */
+export function removeRuncFolder(containerdNamespace: string): void {
+  const folder = join('/run/containerd/runc', containerdNamespace);
+  if (existsSync(folder)) rmdirSync(folder);
+}
+
 /** Removes the network namespaces of instances whose names begin so. */
 export async function removeNamespaces(prefix: string): Promise<void> {
   const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];

@@ -1,5 +1,5 @@
-export { type ApiClient, createApiClient, type InstanceDocument } from './api-client.ts';
-export { removeCgroups, removeNamespaces } from './clean-up.ts';
+export { createApiClient } from './api-client.ts';
+export { removeCgroups, removeNamespaces, removeRuncFolder } from './clean-up.ts';
 export { type Deployed, type Installation, openInstallation, type Placed } from './installation.ts';
 export { readLimits } from './limits.ts';
 export { startLoopbackRegistry } from './loopback-registry.ts';

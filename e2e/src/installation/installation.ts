@@ -16,7 +16,7 @@ import {
   createApiClient,
   type InstanceDocument,
 } from './api-client.ts';
-import { removeCgroups, removeNamespaces } from './clean-up.ts';
+import { removeCgroups, removeNamespaces, removeRuncFolder } from './clean-up.ts';
 import { type LoopbackRegistry, startLoopbackRegistry } from './loopback-registry.ts';
 import { instanceIdOf, type ServiceWish, slaOf } from './sla.ts';
 import { createTierProcess, type TierProcess } from './tier-process.ts';
@@ -168,6 +168,7 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
         const unique = host.namespace;
         const groupName = `oakestra-${unique}`;
         testbed.defer(`cgroup ${groupName}`, () => removeCgroups(groupName));
+        testbed.defer(`runc's folder for ${groupName}`, () => removeRuncFolder(groupName));
         const networkPrefix = `oak-${unique}`;
         testbed.defer(`network namespaces ${networkPrefix}`, () => removeNamespaces(networkPrefix));
         // Taken away before the groups and networks that its containers live in.
