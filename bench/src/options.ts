@@ -16,7 +16,7 @@ export interface BenchmarkOptions {
   readonly windowSeconds: number;
 }
 
-export const USAGE = `Usage: npm run bench -- <${BENCHMARKS.join(' | ')}> [--json]
+const USAGE = `Usage: npm run bench -- <${BENCHMARKS.join(' | ')}> [--json]
   deploy     How long it takes from POST to RUNNING, beside "ctr run -d"; bursts; undeploying.
                [--runs 50] [--burst 100]
   footprint  Memory, processor time, disk and traffic of the daemons.

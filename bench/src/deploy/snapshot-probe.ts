@@ -50,7 +50,7 @@ export function openSnapshotProbe(options: {
 }
 
 /** `StatSnapshotRequest` with its five bytes of framing; the texts are short, so every length is one byte. */
-export function statRequest(key: string): Buffer {
+function statRequest(key: string): Buffer {
   const field = (number: number, text: string): Buffer => {
     const bytes = Buffer.from(text);
     if (bytes.length > 127) throw new RangeError(`"${text}" is too long for one byte of length`);

@@ -44,14 +44,14 @@ export const removeCommandSchema = z.object({
 });
 
 /** The confirmation of a removal was kept; the tombstone is no longer needed. */
-export const forgetCommandSchema = z.object({
+const forgetCommandSchema = z.object({
   type: z.literal('forget'),
   key: keySchema,
   epoch: epochSchema,
 });
 
 /** Tell everything about an instance that the tier above does not know. */
-export const describeCommandSchema = z.object({ type: z.literal('describe'), key: keySchema });
+const describeCommandSchema = z.object({ type: z.literal('describe'), key: keySchema });
 
 export const commandSchema = z.union([
   deployCommandSchema,
@@ -95,7 +95,7 @@ export const instanceReportSchema = z.object({
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 export type InstanceReport = z.infer<typeof instanceReportSchema>;
 
-export const describedSchema = z.object({
+const describedSchema = z.object({
   type: z.literal('described'),
   key: keySchema,
   epoch: epochSchema,

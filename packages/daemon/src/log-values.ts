@@ -14,15 +14,10 @@ const ENTRY_LIMIT = 100;
 const TEXT_LIMIT = 16_384;
 
 /**
- * Turns anything into plain JSON values without ever throwing: secrets masked by name and by form, objects that
+ * The fields of a log line: turns anything into plain JSON values without ever throwing: secrets masked by name and by form, objects that
  * mask themselves (`toJSON`) kept masked, errors with their causes, cycles and depth cut, long texts shortened,
  * binary data as its length only.
  */
-export function toPlainValue(value: unknown): PlainValue | undefined {
-  return plain(value, []);
-}
-
-/** The fields of a log line. */
 export function toPlainFields(fields: object): { [key: string]: PlainValue } {
   return plainEntries(fields, []);
 }

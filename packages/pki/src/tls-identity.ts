@@ -57,7 +57,7 @@ function parseCertificate(pem: string, what: string, path: string): X509Certific
 }
 
 /** True when `authority` issued `certificate`, by name and by signature. */
-export function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
   return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }
 

@@ -19,7 +19,7 @@ export interface MigrationPlan {
 }
 
 /** Compares a program with a database. A step that sorts before an applied one is a mistake of the program. */
-export function planMigrations(known: readonly string[], applied: readonly string[]): MigrationPlan {
+function planMigrations(known: readonly string[], applied: readonly string[]): MigrationPlan {
   const pending = known.filter((name) => !applied.includes(name)).sort();
   const unknown = applied.filter((name) => !known.includes(name)).sort();
   const last = [...applied].sort().at(-1);

@@ -194,7 +194,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
 }
 
 /** What the root is told of a record. */
-export function reportOf(record: InstanceRecord): InstanceReport {
+function reportOf(record: InstanceRecord): InstanceReport {
   if (record.wanted === 'running' && record.isUnconfirmed === true) return questionOf(record);
   const owner = placementOf(record, 'owner');
   const isGone = record.wanted === 'removed' && record.phase === 'removed' && record.placements.length === 0;

@@ -1,3 +1,3 @@
-export { type ClusterCore, type ClusterCoreOptions, type ClusterEffects, createClusterCore } from './core.ts';
+export { type ClusterCore, type ClusterEffects, createClusterCore } from './core.ts';
 export { type InstanceEngine, startInstances } from './engine.ts';
 export { type InstancesSchema, instancesMigrations } from './schema.ts';

@@ -1,1 +1,1 @@
-export { createUplink, type Uplink } from './uplink.ts';
+export { createUplink } from './uplink.ts';

@@ -1,3 +1,3 @@
-export { openWorkerRegistry, type RegisteredWorker, type WorkerRegistry } from './registry.ts';
+export { openWorkerRegistry, type WorkerRegistry } from './registry.ts';
 export { type WorkersSchema, workersMigrations } from './schema.ts';
-export { createWorkerSessions, type WorkerSessions } from './sessions.ts';
+export { createWorkerSessions } from './sessions.ts';

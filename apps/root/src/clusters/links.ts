@@ -192,7 +192,7 @@ function bind(server: Server, options: ClusterLinksOptions): Promise<number> {
   });
 }
 
-export function downReasonOf(end: LinkEnd): DownReason {
+function downReasonOf(end: LinkEnd): DownReason {
   if (end.kind === 'bye' && end.reason === 'restarting') return { kind: 'restarting', graceMs: end.graceMs };
   return end.kind === 'silent' ? { kind: 'silent' } : { kind: 'reset' };
 }

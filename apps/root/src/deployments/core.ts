@@ -253,7 +253,7 @@ const ROOT_TIMING: Partial<ArbiterTiming> = {
   fenceMarginMs: 30_000,
 };
 
-export function serviceNotFound(serviceId: string): OakestraError {
+function serviceNotFound(serviceId: string): OakestraError {
   return new OakestraError(
     'not-found',
     'service-not-found',

@@ -1,7 +1,6 @@
 export {
   createRootCore,
   type RootCore,
-  type RootCoreOptions,
   type RootEffects,
   type ServiceRecord,
 } from './core.ts';

@@ -67,7 +67,11 @@ it('keeps names and texts in any script', () => {
 
 it('acknowledges in the order of the calls, and those in flight share a sync', async () => {
   let syncs = 0;
-  const disk = await newDisk({ beforeOperation: (operation) => void (operation === 'sync' && (syncs += 1)) });
+  const disk = await newDisk({
+    beforeOperation(operation) {
+      if (operation === 'sync') syncs += 1;
+    },
+  });
   const journal = await open(disk);
   const order: number[] = [];
   await Promise.all(
@@ -259,7 +263,7 @@ describe('a crash', () => {
       .record({ number: fc.nat(4), ownerUserId: fc.string({ maxLength: 20, unit: 'grapheme' }) })
       .map(({ number, ownerUserId }) =>
         // Large enough that some runs are compacted.
-        entryLine(number, { ownerUserId, outcomeDetail: 'y'.repeat(40_000) }),
+        entryLine(number, { ownerUserId, outcomeDetail: 'detail' }),
       ),
   );
 
@@ -281,7 +285,9 @@ describe('a crash', () => {
           });
           const lines = batches.flat();
           let acknowledged = 0;
-          const journal = await open(disk).catch(() => undefined);
+          const openSmall = () =>
+            openJournal({ disk, path: PATH, logger, newIncarnation: () => 'new', smallestBytes: 1000 });
+          const journal = await openSmall().catch(() => undefined);
           for (const batch of journal === undefined ? [] : batches) {
             const isWritten = await append(journal as Journal, ...batch).then(
               () => true,
@@ -290,7 +296,8 @@ describe('a crash', () => {
             if (!isWritten) break;
             acknowledged += batch.length;
           }
-          const found = contentOf(await open(disk));
+          // Perhaps it crashes only now, while the journal is read.
+          const found = contentOf(await openSmall().catch(openSmall));
           const possible = Array.from({ length: lines.length - acknowledged + 1 }, (_, more) =>
             contentAfter(lines.slice(0, acknowledged + more)),
           );

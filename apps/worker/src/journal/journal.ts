@@ -29,8 +29,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** Smaller journals are not worth compacting. */
-const COMPACT_FROM_BYTES = 256 * 1024;
+const SMALLEST_BYTES = 256 * 1024;
 /** Compacted when it is this many times larger than what is in it. */
 const OUTDATED_SHARE = 4;
 
@@ -39,8 +38,10 @@ export async function openJournal(options: {
   readonly path: string;
   readonly logger: Logger;
   readonly newIncarnation: () => string;
+  /** Smaller journals are not worth compacting. Default 256 KiB. */
+  readonly smallestBytes?: number;
 }): Promise<Journal> {
-  const { disk, path, logger } = options;
+  const { disk, path, logger, smallestBytes = SMALLEST_BYTES } = options;
   await removeUnfinished(disk, path);
   const state = createState(options.newIncarnation());
   const bytes = await disk.readFile(path);
@@ -55,13 +56,13 @@ export async function openJournal(options: {
   let writing: Promise<void> | undefined;
   let failure: Error | undefined;
   /** Looking for what is out of date costs as much as writing all of it: not before there can be much. */
-  let compactFromBytes = COMPACT_FROM_BYTES;
+  let compactFromBytes = smallestBytes;
   let closing: Promise<void> | undefined;
 
   const compact = async (): Promise<void> => {
     if (file.size < compactFromBytes) return;
     const live = Buffer.from(linesOf(state).map(encodeLine).join(''));
-    compactFromBytes = Math.max(COMPACT_FROM_BYTES, live.length * OUTDATED_SHARE);
+    compactFromBytes = Math.max(smallestBytes, live.length * OUTDATED_SHARE);
     if (file.size < compactFromBytes) return;
     const older = file;
     try {

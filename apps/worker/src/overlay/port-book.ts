@@ -48,7 +48,7 @@ export function createPortBook(): PortBook {
 }
 
 /** The error for a port that somebody else has. */
-export function portTaken(
+function portTaken(
   { hostPort, protocol }: { readonly hostPort: number; readonly protocol: PortProtocol },
   holder: PortHolder,
 ): OakestraError {

@@ -8,7 +8,6 @@ export {
   type Row,
   type Source,
   type SyncRequest,
-  sourceSchema,
   syncRequestSchema,
 } from './messages.ts';
 export { createMirror, type Mirror, type Received } from './mirror.ts';

@@ -31,7 +31,7 @@ export function identityPaths(directory: string): TlsIdentityPaths {
 }
 
 /** Why a stored identity does not do any more; undefined when it does. */
-export function reasonToReissue(
+function reasonToReissue(
   { caPem, certificatePem, identity, expiresAtMs }: TlsIdentity,
   options: EnsureIdentityOptions,
 ): string | undefined {
