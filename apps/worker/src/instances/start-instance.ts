@@ -20,8 +20,9 @@ export interface StartOptions {
 }
 
 /**
- * Network and image side by side, then the container. Rejects with the reason of the first failure or of `signal`;
- * what was made by then is left to the caller, and nothing goes on behind its back.
+ * Network and image side by side; the container is created as soon as both are there, while the network is still being
+ * configured, and started when everything is ready. Rejects with the reason of the first failure or of `signal`; what
+ * was made by then is left to the caller, and nothing goes on behind its back.
  */
 export async function startInstance(options: StartOptions): Promise<void> {
   const { runtime, entry, runtimeId, paths, signal } = options;
@@ -32,27 +33,48 @@ export async function startInstance(options: StartOptions): Promise<void> {
     failed.abort(error);
     throw error;
   };
-  const [, prepared] = await Promise.allSettled([
-    attachNetwork(options, half).catch(orFail),
-    prepareImage(options, half).catch(orFail),
-  ]);
+  const { place, attached } = attachNetwork(options, half);
+  const network = attached.catch(orFail);
+  const image = prepareImage(options, half).catch(orFail);
+  const create = async (): Promise<void> => {
+    const prepared = await image;
+    await place;
+    half.throwIfAborted();
+    await runtime.create(specOf(entry, paths), prepared);
+  };
+  await Promise.allSettled([network, create().catch(orFail)]);
   signal.throwIfAborted();
-  if (failed.signal.aborted || prepared.status === 'rejected') throw failed.signal.reason;
-  await runtime.create(specOf(entry, paths), prepared.value);
-  signal.throwIfAborted();
+  failed.signal.throwIfAborted();
   await runtime.start(runtimeId);
 }
 
-async function attachNetwork(options: StartOptions, signal: AbortSignal): Promise<void> {
-  const { network, logger, entry, runtimeId, paths } = options;
-  const { address } = await network.attach({
-    instanceId: runtimeId,
-    ports: portsOf(entry.document),
-    signal,
-  });
+/** `place` resolves when a container can be created for the network, or when there will be none. */
+function attachNetwork(
+  { network, logger, entry, runtimeId, paths }: StartOptions,
+  signal: AbortSignal,
+): { readonly place: Promise<void>; readonly attached: Promise<void> } {
   const hostname = hostnameOf(parseInstanceKey(entry.key).number);
-  await writeFile(paths.hostsPath, instanceHosts({ hostname, address }));
-  logger.debug('network attached', { instance: runtimeId });
+  const writeHosts = (address: string): Promise<void> =>
+    writeFile(paths.hostsPath, instanceHosts({ hostname, address }));
+  let placeIsReady: () => void = () => {};
+  const place = new Promise<void>((resolve) => {
+    placeIsReady = resolve;
+  });
+  const attach = async (): Promise<void> => {
+    let hosts: Promise<void> | undefined;
+    const { address } = await network.attach({
+      instanceId: runtimeId,
+      ports: portsOf(entry.document),
+      signal,
+      onNamespace(known) {
+        hosts = writeHosts(known);
+        hosts.then(placeIsReady, placeIsReady);
+      },
+    });
+    await (hosts ?? writeHosts(address));
+    logger.debug('network attached', { instance: runtimeId });
+  };
+  return { place, attached: attach().finally(placeIsReady) };
 }
 
 async function prepareImage(options: StartOptions, signal: AbortSignal): Promise<Image> {

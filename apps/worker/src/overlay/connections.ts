@@ -31,9 +31,15 @@ export interface ConnectionsOptions {
   readonly nameOf: (instanceId: string) => string;
 }
 
+export interface ConnectOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the address when a new namespace is there, before it is configured. */
+  readonly onNamespace?: ((address: string) => void) | undefined;
+}
+
 /** Connects single instances. The caller sees to it that nothing else happens to the same instance meanwhile. */
 export interface Connections {
-  attach(request: KnownInstance, signal: AbortSignal | undefined): Promise<InstanceNetwork>;
+  attach(request: KnownInstance, options: ConnectOptions): Promise<InstanceNetwork>;
   detach(instanceId: string): Promise<void>;
 }
 
@@ -48,13 +54,19 @@ export function createConnections(options: ConnectionsOptions): Connections {
   };
 
   /** Makes what one instance needs; on failure takes back what was made. */
-  const connect = async (instance: InstanceNetwork, signal: AbortSignal | undefined): Promise<void> => {
-    const { namespace, hostInterface } = instance;
+  const connect = async (
+    instance: InstanceNetwork,
+    { signal, onNamespace }: ConnectOptions,
+  ): Promise<void> => {
+    const { namespace, hostInterface, address } = instance;
     const steps = [...cables.stepsBefore(hostInterface), ...connectSteps(settingsOf(state), instance)];
-    const failure = await firstFailure([
-      turns(() => executeSteps(steps, tools, signal)),
-      published.publish(instance),
-    ]);
+    const inside = steps.findIndex(({ kind }) => kind === 'configure-namespace');
+    const execute = async () => {
+      await executeSteps(steps.slice(0, inside), tools, signal);
+      onNamespace?.(address);
+      await executeSteps(steps.slice(inside), tools, signal);
+    };
+    const failure = await firstFailure([turns(execute), published.publish(instance)]);
     if (failure === undefined) return;
     const undo: NetworkStep[] = [
       { kind: 'delete-interface', name: hostInterface },
@@ -82,10 +94,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     }
   };
 
-  const create = async (
-    request: KnownInstance,
-    signal: AbortSignal | undefined,
-  ): Promise<InstanceNetwork> => {
+  const create = async (request: KnownInstance, options: ConnectOptions): Promise<InstanceNetwork> => {
     const { instanceId } = request;
     const namespace = nameOf(instanceId);
     ports.reserve(instanceId, request.ports);
@@ -98,7 +107,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         address: addresses.take(namespace, request.address),
         ports: request.ports,
       };
-      await connect(instance, signal);
+      await connect(instance, options);
       flush(flushBeforePublishing(instance));
       return instance;
     } catch (error) {
@@ -109,13 +118,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
   };
 
   return {
-    async attach(request, signal) {
-      signal?.throwIfAborted();
+    async attach(request, options) {
+      options.signal?.throwIfAborted();
       const namespace = nameOf(request.instanceId);
       const current = instances.get(namespace) ?? strangers.get(namespace);
       const instance =
         current === undefined
-          ? await create(request, signal)
+          ? await create(request, options)
           : await changePorts({ ...current, id: request.instanceId }, request);
       strangers.delete(namespace);
       instances.set(namespace, instance);

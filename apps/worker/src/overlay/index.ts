@@ -1,4 +1,3 @@
-
 export {
   createLocalNetwork,
   type LocalNetwork,

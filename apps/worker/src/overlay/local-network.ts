@@ -23,6 +23,11 @@ import { purgeNetwork } from './purge.ts';
 
 export interface AttachRequest extends KnownInstance {
   readonly signal?: AbortSignal;
+  /**
+   * Called at most once, with the address, as soon as a new namespace is there: a container can be created in it while
+   * it is being configured. It must not be started before the network is attached.
+   */
+  readonly onNamespace?: (address: string) => void;
 }
 
 export interface Attachment {
@@ -156,18 +161,27 @@ export function createLocalNetwork(options: LocalNetworkOptions): LocalNetwork {
   return {
     namespacePathOf: (instanceId) => namespacePath(nameOf(instanceId)),
 
-    async attach({ signal, ...request }) {
+    async attach({ signal, onNamespace, ...request }) {
+      let isNamespaceInUse = false;
+      const options = {
+        signal,
+        onNamespace(address: string) {
+          isNamespaceInUse = onNamespace !== undefined;
+          onNamespace?.(address);
+        },
+      };
       const attachOnce = async (): Promise<Attachment> => {
         await ensureReady();
         const { namespace, address } = await gate.shared(nameOf(request.instanceId), () =>
-          connections.attach(request, signal),
+          connections.attach(request, options),
         );
         return { namespacePath: namespacePath(namespace), address };
       };
       try {
         return await attachOnce();
       } catch (error) {
-        if (signal?.aborted === true || !isRefusedByKernel(error)) throw error;
+        // Whoever works with the namespace already must not find another one in its place.
+        if (signal?.aborted === true || isNamespaceInUse || !isRefusedByKernel(error)) throw error;
         logger.warn('the network of an instance could not be made; checking everything and trying again', {
           instanceId: request.instanceId,
           reason: messageOf(error),
