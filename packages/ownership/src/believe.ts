@@ -1,6 +1,14 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
-import { type InstanceRecord, type Placement, placementOf, withAuthority, withPlacements } from './record.ts';
+import {
+  type InstanceRecord,
+  type Placement,
+  placementOf,
+  withAuthority,
+  withPlacements,
+  withRole,
+} from './record.ts';
+import { isServing } from './serving.ts';
 import { comparePlacements } from './tier.ts';
 
 /** Takes over what the holder of a placement says of it. An older epoch is not believed, only answered. */
@@ -93,10 +101,20 @@ export function meetStranger(
     context.order(memberId, { type: 'forget', key: record.key, epoch: report.epoch });
     return;
   }
-  const next = isNewerThanOurs(context, record, report)
-    ? adoptHolder(record, memberId, report)
-    : retireStranger(record, memberId, report);
-  context.save(next, 'full');
+  context.save(withStranger(context, record, memberId, report), 'full');
+}
+
+function withStranger(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  memberId: string,
+  report: InstanceReport,
+): InstanceRecord {
+  if (isNewerThanOurs(context, record, report)) return adoptHolder(record, memberId, report);
+  const owner = placementOf(record, 'owner');
+  const isUseful = record.wanted === 'running' && report.phase === 'running' && owner !== undefined;
+  if (isUseful && !isServing(context, record, owner)) return preferStranger(record, owner, memberId, report);
+  return retireStranger(record, memberId, report);
 }
 
 /** Does the report prove that its sender was made the owner after what our store remembers? */
@@ -125,6 +143,20 @@ function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceR
       { member: memberId, epoch: report.epoch, role: 'owner' },
     ],
   };
+}
+
+/** It runs, and our owner does not yet: as if it had come back before its replacement was ready. */
+function preferStranger(
+  record: InstanceRecord,
+  owner: Placement,
+  memberId: string,
+  report: InstanceReport,
+): InstanceRecord {
+  const role = placementOf(record, 'replacement') === undefined ? 'replacement' : 'retired';
+  return withPlacements(withRole(record, owner, role), [
+    ...withRole(record, owner, role).placements,
+    { member: memberId, epoch: report.epoch, role: 'owner' },
+  ]);
 }
 
 function retireStranger(record: InstanceRecord, memberId: string, report: InstanceReport): InstanceRecord {

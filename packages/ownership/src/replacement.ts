@@ -1,6 +1,5 @@
 import { orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
-import { isAuthoritative } from './members.ts';
 import { choose } from './placing.ts';
 import {
   type InstanceRecord,
@@ -10,6 +9,7 @@ import {
   withPlacements,
   withRole,
 } from './record.ts';
+import { isServing } from './serving.ts';
 import { comparePlacements } from './tier.ts';
 
 /**
@@ -69,17 +69,6 @@ export function promote(
   replacement: Placement,
 ): InstanceRecord {
   return changeRole(context, withRole(record, owner, 'retired'), replacement, 'owner');
-}
-
-function isServing(context: ArbiterContext, record: InstanceRecord, placement: Placement): boolean {
-  const member = context.member(placement.member);
-  if (!isAuthoritative(member)) return false;
-  const report = member.mirror.get(record.key);
-  return (
-    report !== undefined &&
-    comparePlacements(context.tier, report.epoch, placement.epoch) >= 0 &&
-    (report.phase === 'running' || report.phase === 'completed')
-  );
 }
 
 function cancelReplacement(

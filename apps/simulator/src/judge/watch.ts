@@ -76,6 +76,7 @@ export function createWatch(options: {
     const known = newest.get(tier) ?? new Map<InstanceKey, Epoch>();
     newest.set(tier, known);
     for (const [key, record] of effects.writes) {
+      if (record === null) known.delete(key);
       const owner = record === null ? undefined : placementOf(record, 'owner');
       if (owner === undefined) continue;
       const before = known.get(key);

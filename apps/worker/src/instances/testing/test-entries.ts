@@ -1,4 +1,4 @@
-import type { DeployCommand, ServiceDocument } from '@oakestra/contracts';
+import type { ServiceDocument } from '@oakestra/contracts';
 import type { InstanceEntry } from '../../journal/index.ts';
 
 export const SERVICE = '1'.repeat(24);
@@ -36,15 +36,5 @@ export function entryOf(
     outcomeDetail: '',
     pinnedImage: null,
     ...rest,
-  };
-}
-
-export function deployOf(serviceId = SERVICE, fields: Record<string, unknown> = {}): DeployCommand {
-  return {
-    type: 'deploy',
-    key: `${serviceId}/0`,
-    epoch: { root: 1, cluster: 1 },
-    document: documentOf(serviceId, fields),
-    ownerUserId: USER,
   };
 }
