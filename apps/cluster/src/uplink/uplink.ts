@@ -61,7 +61,13 @@ export function createUplink(options: UplinkOptions): Uplink {
   };
 
   const register = async (endpoint: string, signal: AbortSignal): Promise<void> => {
-    const client = createRegistrationClient({ endpoint, tls, timeoutMs: 10_000, ...check });
+    const client = createRegistrationClient({
+      endpoint,
+      tls,
+      timeoutMs: 10_000,
+      waitsForRoot: false,
+      ...check,
+    });
     try {
       clusterId = await client.register(
         {

@@ -12,6 +12,11 @@ export interface RegistrationClientOptions extends ServerCheck {
   readonly tls: GrpcTls | 'insecure';
   /** Time for each call, waiting for the root included. Default 120 s (root-api 8). */
   readonly timeoutMs?: number;
+  /**
+   * Wait for a root that is not there yet, up to the timeout (root-api 8). Default true. Callers that try again by
+   * themselves say false: they hear at once why there is no connection, a refused certificate for instance.
+   */
+  readonly waitsForRoot?: boolean;
 }
 
 export interface RegistrationClient {
@@ -38,7 +43,7 @@ export function createRegistrationClient(options: RegistrationClientOptions): Re
     start: (metadata: Metadata, deadline: { deadline: number }, answer: Answer<T>) => { cancel(): void },
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const metadata = new Metadata({ waitForReady: true });
+      const metadata = new Metadata({ waitForReady: options.waitsForRoot ?? true });
       // gRPC counts deadlines on the wall clock.
       const deadline = { deadline: Date.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS) };
       const running = start(metadata, deadline, (error, value) => {
