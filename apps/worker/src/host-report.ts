@@ -1,5 +1,5 @@
-import type { MemberFacts } from '@oakestra/contracts';
-import type { CancelTimer, Clock } from '@oakestra/daemon';
+import { type MemberFacts, messageOf } from '@oakestra/contracts';
+import type { CancelTimer, Clock, Logger } from '@oakestra/daemon';
 import {
   createUsageReader,
   type NodeFacts,
@@ -15,6 +15,7 @@ export interface HostReportOptions {
   readonly virtualization: readonly string[];
   readonly bridgeName: string;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly intervalMs: number;
   readonly workerId: () => string | undefined;
   readonly report: (facts: MemberFacts) => void;
@@ -22,6 +23,8 @@ export interface HostReportOptions {
 
 /** What this host has and how busy it is, told to the cluster when it changes notably. */
 export interface HostReport {
+  /** Logical cores. */
+  readonly vcpus: number;
   /** Address under which others reach this host; empty while there is no network. */
   address(): string;
   registration(): Promise<Readonly<Record<string, unknown>>>;
@@ -38,6 +41,7 @@ export async function createHostReport(options: HostReportOptions): Promise<Host
   let usage: NodeUsage = await readUsage();
   let told: MemberFacts | undefined;
   let cancel: CancelTimer | undefined;
+  let isStopped = false;
 
   const memberFacts = (): MemberFacts => ({
     type: 'facts',
@@ -59,9 +63,11 @@ export async function createHostReport(options: HostReportOptions): Promise<Host
   };
 
   const arm = (): void => {
+    if (isStopped) return;
     cancel = clock.setTimer(options.intervalMs, () => {
       readUsage()
         .then((next) => {
+          if (isStopped) return;
           usage = next;
           const now = memberFacts();
           const isNotable =
@@ -70,12 +76,15 @@ export async function createHostReport(options: HostReportOptions): Promise<Host
             Math.abs(told.memoryPercent - now.memoryPercent) >= 5;
           if (isNotable) tell();
         })
-        .catch(() => undefined)
+        .catch((error: unknown) => {
+          options.logger.warn('the use of this host could not be measured', { reason: messageOf(error) });
+        })
         .finally(arm);
     });
   };
 
   return {
+    vcpus: usage.vcpus,
     address: () => usage.address ?? '',
     async registration() {
       usage = await readUsage();
@@ -89,6 +98,9 @@ export async function createHostReport(options: HostReportOptions): Promise<Host
     },
     start: arm,
     tell,
-    stop: () => cancel?.(),
+    stop() {
+      isStopped = true;
+      cancel?.();
+    },
   };
 }

@@ -2,6 +2,7 @@ import {
   commandSchema,
   type Greeting,
   messageOf,
+  OakestraError,
   type TierCommand,
   type TierReport,
 } from '@oakestra/contracts';
@@ -35,7 +36,7 @@ export interface Downlink {
   start(): void;
   send(report: TierReport): void;
   isConnected(): boolean;
-  /** Announces a restart, so that nothing is moved, and disconnects. */
+  /** Announces a restart, so that nothing is moved, and disconnects, after a second at the latest. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -68,6 +69,10 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       body: { ...(await options.registration()), capabilities: [TIER_CAPABILITY] },
       signal: stopping.signal,
     });
+    if (!answer.capabilities?.includes(TIER_CAPABILITY)) {
+      const text = `the cluster does not offer "${TIER_CAPABILITY}", which this worker needs: upgrade the cluster`;
+      throw new OakestraError('unsupported', 'cluster-too-old', text);
+    }
     workerId = answer.id;
     options.onRegistered(workerId);
     let down: (reason: string) => void = () => {};
@@ -82,6 +87,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       topics: (['deploy', 'remove', 'tier'] as const).map((topic) => workerTopic(workerId, topic)),
       keepaliveSeconds: options.keepaliveSeconds,
       nowMs: clock.monotonicMs,
+      signal: stopping.signal,
       onMessage: receive,
       onContact: options.onContact,
       onDown: down,
@@ -97,7 +103,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
     const reason = await ended;
     session = undefined;
     options.onDown();
-    logger.warn('the connection to the cluster ended', { reason });
+    if (!stopping.signal.aborted) logger.warn('the connection to the cluster ended', { reason });
   };
 
   const run = async (): Promise<void> => {
@@ -130,12 +136,12 @@ export function createDownlink(options: DownlinkOptions): Downlink {
     },
     isConnected: () => session !== undefined,
     async stop() {
-      stopping.abort();
-      const open = session;
-      session = undefined;
-      const presence = JSON.stringify({ state: 'restarting', graceMs: options.restartGraceMs });
-      await open?.end({ topic: workerTopic(workerId, 'presence'), payload: presence });
-      if (open === undefined) await running;
+      if (!stopping.signal.aborted) {
+        stopping.abort(new Error('the worker stops'));
+        const presence = JSON.stringify({ state: 'restarting', graceMs: options.restartGraceMs });
+        await session?.end({ topic: workerTopic(workerId, 'presence'), payload: presence });
+      }
+      await running;
     },
   };
 }

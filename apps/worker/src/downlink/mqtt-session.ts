@@ -11,6 +11,8 @@ export interface MqttSessionOptions {
   readonly topics: readonly string[];
   readonly keepaliveSeconds: number;
   readonly nowMs: () => number;
+  /** Gives up connecting. An open session is ended with `end`. */
+  readonly signal: AbortSignal;
   onMessage(topic: string, payload: string): void;
   /** The broker answered a ping that was sent at this monotonic time. */
   onContact(sentAtMs: number): void;
@@ -21,7 +23,7 @@ export interface MqttSessionOptions {
 export interface MqttSession {
   /** QoS 1; what is not acknowledged when the session ends is lost, and repaired by the digests. */
   publish(topic: string, payload: string): void;
-  /** Publishes, waits for the acknowledgement, and disconnects. */
+  /** Publishes, waits a second at most for the acknowledgement, and disconnects; `onDown` is called then, too. */
   end(last?: { readonly topic: string; readonly payload: string }): Promise<void>;
 }
 
@@ -33,7 +35,7 @@ const END_TIMEOUT_MS = 1000;
 
 /** Connects and subscribes. Rejects when that fails. */
 export function openMqttSession(options: MqttSessionOptions): Promise<MqttSession> {
-  const { host, port, nowMs } = options;
+  const { host, port, nowMs, signal } = options;
   const { minVersion: _, ...tls } = tlsClientOptions(options.tls, { serverRole: 'cluster' });
   const client: MqttClient = connect({
     ...(tls as unknown as IClientOptions),
@@ -56,14 +58,18 @@ export function openMqttSession(options: MqttSessionOptions): Promise<MqttSessio
     let lastError = 'the connection was closed';
     let pingSentAtMs: number | undefined;
 
+    const giveUp = (): void => over('connecting was given up');
     const over = (reason: string): void => {
       if (isOver) return;
       isOver = true;
+      signal.removeEventListener('abort', giveUp);
       client.end(true);
       if (isUp) options.onDown(reason);
       else reject(new Error(`MQTT at ${host}:${port}: ${reason}`));
     };
 
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
     client.on('error', (error) => {
       lastError = messageOf(error);
       over(lastError);
@@ -91,7 +97,9 @@ export function openMqttSession(options: MqttSessionOptions): Promise<MqttSessio
           over(`the broker refused the subscription to ${refused.topic}`);
           return;
         }
+        if (isOver) return;
         isUp = true;
+        signal.removeEventListener('abort', giveUp);
         options.onContact(connectedAtMs);
         resolve({
           publish(topic, payload) {
@@ -100,8 +108,8 @@ export function openMqttSession(options: MqttSessionOptions): Promise<MqttSessio
           async end(last) {
             if (isOver) return;
             if (last !== undefined) await published(client, last);
-            isOver = true;
-            await new Promise<void>((done) => client.end(false, {}, () => done()));
+            // What else waits for an acknowledgement is not waited for: the broker may be gone.
+            over('ended by this side');
           },
         });
       });

@@ -12,6 +12,7 @@ export interface RegisterOptions {
 }
 
 const TIMEOUT_MS = 10_000;
+const LONGEST_ANSWER_BYTES = 64 * 1024;
 
 /** `POST /api/node/register` at the cluster (cluster-protocol 4). Over node:https: the worker has no fetch. */
 export function registerAtCluster(options: RegisterOptions): Promise<NodeRegistrationAnswer> {
@@ -35,7 +36,12 @@ export function registerAtCluster(options: RegisterOptions): Promise<NodeRegistr
       },
       (response) => {
         const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
+        let bytes = 0;
+        response.on('data', (part: Buffer) => {
+          bytes += part.length;
+          if (bytes > LONGEST_ANSWER_BYTES) call.destroy(new Error('its answer is too long'));
+          else parts.push(part);
+        });
         response.on('error', (error) => fail(`did not answer: ${messageOf(error)}`, error));
         response.on('end', () => {
           const text = Buffer.concat(parts).toString('utf8');

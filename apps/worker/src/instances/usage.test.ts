@@ -1,8 +1,8 @@
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Usage } from '@oakestra/contracts';
-import { createManualClock } from '@oakestra/daemon';
+import { createLogger, createManualClock } from '@oakestra/daemon';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createUsageSampler, type UsageSampler } from './usage.ts';
 
@@ -15,6 +15,9 @@ describe('the usage of instances', () => {
   let sampler: UsageSampler;
   let stats = { cpuNanos: 0, memoryBytes: 1e6, memoryLimitBytes: 0, diskBytes: 0 };
   let measured = 0;
+  let held: Promise<void> | undefined;
+  let isRunning = true;
+  let isBroken = false;
   const reports: Usage[] = [];
   const clock = createManualClock();
 
@@ -32,19 +35,25 @@ describe('the usage of instances', () => {
     logPath = join(directory, 'log');
     await writeFile(logPath, 'one\n');
     reports.length = 0;
+    [held, isRunning, isBroken] = [undefined, true, false];
     stats = { cpuNanos: 0, memoryBytes: 1e6, memoryLimitBytes: 0, diskBytes: 0 };
     sampler = createUsageSampler({
       runtime: {
         stats: async () => {
           measured += 1;
+          await held;
           return stats;
         },
       },
       clock,
+      logger: createLogger({ output: { write: () => {} } }),
       vcpus: 2,
       intervalMs: INTERVAL_MS,
-      running: () => [{ key, runtimeId: 'a', logPath }],
-      report: (usage) => reports.push(usage),
+      running: () => (isRunning ? [{ key, runtimeId: 'a', logPath }] : []),
+      report(usage) {
+        reports.push(usage);
+        if (reports.length === 2 && isBroken) throw new Error('the connection is gone');
+      },
     });
     sampler.start();
     await nextRound();
@@ -86,5 +95,86 @@ describe('the usage of instances', () => {
     await nextRound();
     await vi.waitFor(() => expect(reports).toHaveLength(2));
     expect(reports[1]?.rows).toEqual([{ key, cpuPercent: 0, memoryBytes: 9e6, diskBytes: 0 }]);
+  });
+
+  it('is told again, output and all, to a new receiver', async () => {
+    sampler.forgetTold();
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(2));
+    expect(reports[1]).toEqual(reports[0]);
+  });
+
+  it('counts processor time of the whole machine, and not backwards after a restart of the instance', async () => {
+    stats = { ...stats, cpuNanos: 4e9 };
+    const sinceMs = clock.monotonicMs();
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(2));
+    const percent = (4000 / (clock.monotonicMs() - sinceMs) / 2) * 100;
+    expect(reports[1]?.rows[0]?.cpuPercent).toBeCloseTo(percent, 1);
+    stats = { ...stats, cpuNanos: 1 };
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(3));
+    expect(reports[2]?.rows[0]?.cpuPercent).toBe(0);
+  });
+
+  it('forgets instances that are gone', async () => {
+    isRunning = false;
+    await clock.advance(3 * INTERVAL_MS);
+    isRunning = true;
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(2));
+    expect(reports[1]?.rows[0]?.logs).toBe('one\n');
+  });
+
+  it('is measured by one round at a time, however slow the runtime is', async () => {
+    let release = (): void => {};
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const before = measured;
+    await nextRound();
+    sampler.soon();
+    await clock.advance(10 * INTERVAL_MS);
+    expect(measured).toBe(before + 1);
+    held = undefined;
+    release();
+    // Asked for meanwhile: soon, not only after the interval.
+    await vi.waitFor(async () => {
+      await clock.advance(500);
+      expect(measured).toBe(before + 2);
+    });
+  });
+
+  it('goes on after a round that failed', async () => {
+    isBroken = true;
+    await appendFile(logPath, 'two\n');
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(2));
+    await appendFile(logPath, 'three\n');
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(3));
+  });
+
+  it('is told without an output that cannot be read', async () => {
+    await rm(logPath);
+    await mkdir(logPath);
+    stats = { ...stats, memoryBytes: 9e6 };
+    await nextRound();
+    await vi.waitFor(() => expect(reports).toHaveLength(2));
+    expect(reports[1]?.rows[0]).toMatchObject({ memoryBytes: 9e6, logs: '' });
+  });
+
+  it('is not told after the stop, not even what was being measured', async () => {
+    let release = (): void => {};
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+    stats = { ...stats, memoryBytes: 9e6 };
+    await nextRound();
+    sampler.stop();
+    release();
+    await clock.advance(5 * INTERVAL_MS);
+    expect(reports).toHaveLength(1);
+    expect(clock.pendingTimers).toBe(0);
   });
 });

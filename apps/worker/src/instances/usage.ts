@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import type { Usage } from '@oakestra/contracts';
-import type { CancelTimer, Clock } from '@oakestra/daemon';
+import { messageOf, type Usage } from '@oakestra/contracts';
+import type { CancelTimer, Clock, Logger } from '@oakestra/daemon';
 import { type InstanceStats, type Runtime, tailLog } from '@oakestra/runtimes';
 
 type Row = Usage['rows'][number];
@@ -8,6 +8,7 @@ type Row = Usage['rows'][number];
 export interface UsageOptions {
   readonly runtime: Pick<Runtime, 'stats'>;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly vcpus: number;
   readonly intervalMs: number;
   /** Running instances: key, id at the runtime, path of the output. */
@@ -33,13 +34,15 @@ const LOG_TAIL_BYTES = 1024;
 const SOON_MS = 2000;
 
 export function createUsageSampler(options: UsageOptions): UsageSampler {
-  const { runtime, clock, vcpus } = options;
+  const { runtime, clock, logger, vcpus } = options;
   const earlier = new Map<string, { readonly stats: InstanceStats; readonly atMs: number }>();
   const told = new Map<string, Row>();
   const outputs = new Map<string, Output>();
   let cancel: CancelTimer | undefined;
   let dueMs = Number.POSITIVE_INFINITY;
   let isStopped = false;
+  /** While a round is under way: how long after it the next one begins. */
+  let pauseMs: number | undefined;
 
   const measure = async (): Promise<void> => {
     const running = options.running();
@@ -73,17 +76,33 @@ export function createUsageSampler(options: UsageOptions): UsageSampler {
       told.delete(key);
       outputs.delete(key);
     }
-    if (rows.length > 0) options.report({ type: 'usage', rows });
+    if (rows.length > 0 && !isStopped) options.report({ type: 'usage', rows });
+  };
+
+  const round = async (): Promise<void> => {
+    pauseMs = options.intervalMs;
+    try {
+      await measure();
+    } catch (error) {
+      logger.warn('the use of resources could not be measured', { reason: messageOf(error) });
+    }
+    const nextMs = pauseMs;
+    pauseMs = undefined;
+    arm(nextMs);
   };
 
   const arm = (delayMs: number): void => {
+    if (pauseMs !== undefined) {
+      pauseMs = Math.min(pauseMs, delayMs);
+      return;
+    }
     const atMs = clock.monotonicMs() + delayMs;
     if (isStopped || atMs >= dueMs) return;
     cancel?.();
     dueMs = atMs;
     cancel = clock.setTimer(delayMs, () => {
       dueMs = Number.POSITIVE_INFINITY;
-      void measure().finally(() => arm(options.intervalMs));
+      void round();
     });
   };
 
@@ -111,7 +130,8 @@ async function readOutput(path: string, before: Output | undefined): Promise<Out
     () => undefined,
   );
   if (before !== undefined && seen !== undefined && before.seen === seen) return before;
-  return { logs: await tailLog(path, LOG_TAIL_BYTES), seen };
+  // An output that cannot be read must not hide the figures.
+  return { logs: await tailLog(path, LOG_TAIL_BYTES).catch(() => ''), seen };
 }
 
 interface Sample {
