@@ -59,10 +59,12 @@ afterEach(async () => {
 
 /** Lets virtual and real time pass until it is so. */
 async function until(condition: () => boolean, leastRounds = 0): Promise<void> {
+  const giveUpMs = performance.now() + 15_000;
   for (let round = 0; round < leastRounds || !condition(); round += 1) {
-    if (round > 2000) throw new Error('it did not come to that');
+    if (performance.now() > giveUpMs) throw new Error('it did not come to that');
     await clock.advance(10);
-    await new Promise((resolve) => setImmediate(resolve));
+    // Files are real, and take their time on a busy machine.
+    await new Promise((resolve) => (round < 100 ? setImmediate(resolve) : setTimeout(resolve, 1)));
   }
 }
 
@@ -124,13 +126,13 @@ describe('a start that fails', () => {
   });
 
   it('leaves nothing when the network does, and does not wait for the image', async () => {
-    latencyMs.prepareImage = 600_000;
+    latencyMs.prepareImage = 60_000_000;
     network.fail('attach', new Error('port 80 is taken'));
     start(entryOf());
     await until(() => finished.length === 1);
     expect(finished[0]?.result).toEqual({ kind: 'start-failed', detail: 'port 80 is taken' });
     await expectNothingLeft();
-    expect(clock.monotonicMs()).toBeLessThan(600_000);
+    expect(clock.monotonicMs()).toBeLessThan(60_000_000);
   });
 
   it('is cleaned up at the next try when cleaning up fails as well', async () => {
@@ -158,7 +160,7 @@ describe('a start that fails', () => {
 
 describe('a removal', () => {
   it('cancels a start that waits for its image, and leaves nothing', async () => {
-    latencyMs.prepareImage = 60_000;
+    latencyMs.prepareImage = 60_000_000;
     const entry = entryOf();
     start(entry);
     await until(() => network.attached.has(ID));
@@ -202,14 +204,18 @@ describe('a removal', () => {
   });
 
   it('waits for the grace time of the service, then kills', async () => {
-    const document = documentOf(SERVICE, { cmd: ['stubborn'], stop_grace_seconds: 3 });
+    const document = documentOf(SERVICE, { cmd: ['stubborn'], stop_grace_seconds: 3600 });
     const entry = entryOf({ document });
     await run(entry);
     const startedMs = clock.monotonicMs();
     remove(entry);
+    await until(() => progress.length > 0, 5);
+    await clock.advance(3_500_000);
+    expect(finished).toHaveLength(1);
+    await clock.advance(100_000);
     await until(() => finished.length === 2);
-    expect(clock.monotonicMs() - startedMs).toBeGreaterThanOrEqual(3000);
-    expect(clock.monotonicMs() - startedMs).toBeLessThan(9000);
+    expect(clock.monotonicMs() - startedMs).toBeGreaterThanOrEqual(3_600_000);
+    expect(clock.monotonicMs() - startedMs).toBeLessThan(7_200_000);
   });
 
   it('that fails is told, and works the next time', async () => {
@@ -316,7 +322,7 @@ it('relabels after what is under way, and survives that it fails', async () => {
 
 it('undoes nothing when it stops, begins nothing more, and does not say that anything failed', async () => {
   await run(entryOf());
-  latencyMs.prepareImage = 60_000;
+  latencyMs.prepareImage = 60_000_000;
   start(entryOf({ number: 1 }));
   start(entryOf({ number: 2 }));
   await until(() => network.attached.size === 3);
