@@ -16,7 +16,7 @@ import {
   createApiClient,
   type InstanceDocument,
 } from './api-client.ts';
-import { removeCgroups, removeNamespaces, removeRuncFolder } from './clean-up.ts';
+import { removeCgroups, removeNamespaces, removeRuncFolder, sweepInstances } from './clean-up.ts';
 import { type LoopbackRegistry, startLoopbackRegistry } from './loopback-registry.ts';
 import { instanceIdOf, type ServiceWish, slaOf } from './sla.ts';
 import { createTierProcess, type TierProcess } from './tier-process.ts';
@@ -114,6 +114,7 @@ export async function openInstallation(options: InstallationOptions = {}): Promi
   await ensureBuild();
   const testbed = options.testbed ?? (await openTestbed());
   try {
+    await sweepInstances();
     return await build(testbed, options);
   } catch (error) {
     console.error(await testbed.logs());
