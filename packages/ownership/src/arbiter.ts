@@ -14,7 +14,7 @@ import type { ArbiterContext } from './context.ts';
 import { createEffectCollector, type Effects } from './effects.ts';
 import { createEpochIssuer } from './epochs.ts';
 import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
-import { createMembership, type Member } from './members.ts';
+import { createMembership, isAuthoritative, type Member } from './members.ts';
 import { createOrderBook } from './orders.ts';
 import { createPresence, type DownReason } from './presence.ts';
 import { reconcile } from './reconcile.ts';
@@ -22,6 +22,7 @@ import type { InstanceRecord } from './record.ts';
 import { adopt, observe, receive } from './reports.ts';
 import { createRetries } from './retries.ts';
 import type { Schedule } from './schedule.ts';
+import { createStrangers } from './strangers.ts';
 import { createSuspicionGuard, DEFAULT_SUSPICION, type SuspicionSettings } from './suspicion.ts';
 import { createRecordTable } from './table.ts';
 import type { Tier } from './tier.ts';
@@ -122,6 +123,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   };
 
   const decide = (key: InstanceKey): void => {
+    strangers.review(key);
     const record = table.get(key);
     if (record !== undefined) reconcile(context, record);
   };
@@ -158,9 +160,11 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     settle: orders.settle,
     wake: wakes.advance,
     decide,
+    noteStranger: (member, key) => strangers.note(member, key),
     backoff: retries.backoff,
   };
 
+  const strangers = createStrangers(context);
   const presence = createPresence({ ...context, memberOf, orders });
 
   function doubtAll(): void {
@@ -180,8 +184,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const repeat = (memberId: string, key: InstanceKey): void => {
     decide(key);
     const member = membership.get(memberId);
-    const isStranger = member?.isUp === true && !member.keys.has(key);
-    if (isStranger && member.mirror.get(key) !== undefined) observe(context, member, key);
+    if (!isAuthoritative(member) || member.keys.has(key)) return;
+    if (member.mirror.get(key) !== undefined) observe(context, member, key);
   };
 
   for (const id of stored.members) memberOf(id);

@@ -1,14 +1,6 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
-import {
-  type InstanceRecord,
-  type Placement,
-  placementOf,
-  withAuthority,
-  withPlacements,
-  withRole,
-} from './record.ts';
-import { isServing } from './serving.ts';
+import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
 import { comparePlacements } from './tier.ts';
 
 /** Takes over what the holder of a placement says of it. An older epoch is not believed, only answered. */
@@ -88,80 +80,4 @@ function observed(
     lastHolder: workerId === null ? holder : { member: workerId, epoch: report.epoch, via: memberId },
     sinceMs: context.wallMs(),
   };
-}
-
-/** A member reports an instance that we did not give to it. */
-export function meetStranger(
-  context: ArbiterContext,
-  record: InstanceRecord,
-  memberId: string,
-  report: InstanceReport,
-): void {
-  if (report.phase === 'removed') {
-    context.order(memberId, { type: 'forget', key: record.key, epoch: report.epoch });
-    return;
-  }
-  context.save(withStranger(context, record, memberId, report), 'full');
-}
-
-function withStranger(
-  context: ArbiterContext,
-  record: InstanceRecord,
-  memberId: string,
-  report: InstanceReport,
-): InstanceRecord {
-  if (isNewerThanOurs(context, record, report)) return adoptHolder(record, memberId, report);
-  const owner = placementOf(record, 'owner');
-  const isUseful = record.wanted === 'running' && report.phase === 'running' && owner !== undefined;
-  if (isUseful && !isServing(context, record, owner)) return preferStranger(record, owner, memberId, report);
-  return retireStranger(record, memberId, report);
-}
-
-/** Does the report prove that its sender was made the owner after what our store remembers? */
-function isNewerThanOurs(context: ArbiterContext, record: InstanceRecord, report: InstanceReport): boolean {
-  if (record.wanted === 'running') {
-    const holder = placementOf(record, 'owner') ?? placementOf(record, 'replacement');
-    return holder === undefined || comparePlacements(context.tier, report.epoch, holder.epoch) > 0;
-  }
-  if (context.tier === 'root' && !record.isTombstoneLearned) return false;
-  if (record.tombstone === null) return true;
-  const order = comparePlacements(context.tier, report.epoch, record.tombstone);
-  // What looks like a tombstone below is also left by a move; then the new holder has its very number.
-  return order > 0 || (order === 0 && record.isTombstoneLearned);
-}
-
-function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceReport): InstanceRecord {
-  return {
-    ...record,
-    wanted: 'running',
-    tombstone: null,
-    isTombstoneLearned: false,
-    isUnconfirmed: false,
-    authority: Math.max(record.authority, report.epoch.root),
-    placements: [
-      ...record.placements.map((other) => ({ ...other, role: 'retired' as const })),
-      { member: memberId, epoch: report.epoch, role: 'owner' },
-    ],
-  };
-}
-
-/** It runs, and our owner does not yet: as if it had come back before its replacement was ready. */
-function preferStranger(
-  record: InstanceRecord,
-  owner: Placement,
-  memberId: string,
-  report: InstanceReport,
-): InstanceRecord {
-  const role = placementOf(record, 'replacement') === undefined ? 'replacement' : 'retired';
-  return withPlacements(withRole(record, owner, role), [
-    ...withRole(record, owner, role).placements,
-    { member: memberId, epoch: report.epoch, role: 'owner' },
-  ]);
-}
-
-function retireStranger(record: InstanceRecord, memberId: string, report: InstanceReport): InstanceRecord {
-  return withPlacements(record, [
-    ...record.placements,
-    { member: memberId, epoch: report.epoch, role: 'retired' },
-  ]);
 }

@@ -31,6 +31,8 @@ export interface ArbiterContext {
   /** Decide again at this time. */
   wake(key: InstanceKey, atMs: number): void;
   decide(key: InstanceKey): void;
+  /** A member reports an instance that we did not give to it. */
+  noteStranger(member: Member, key: InstanceKey): void;
   backoff(key: InstanceKey): Backoff;
 }
 

@@ -5,11 +5,8 @@ import type { InstanceRecord } from './record.ts';
 import type { Tier } from './tier.ts';
 import type { ArbiterTiming } from './timing.ts';
 
-/**
- * More placements than a tier makes between a backup and its restoration. Skipped, so that no number is given out
- * twice even when the clock is wrong.
- */
-const SKIPPED_AFTER_RESTORE = 1_000_000;
+/** Where the clock is no help, a new life begins at a place where an earlier one hardly was. */
+const SPREAD = 1_000_003;
 
 /** Gives out epochs, and notices when others have seen newer ones than our store knows. */
 export interface EpochIssuer {
@@ -91,9 +88,10 @@ export function createEpochIssuer(options: {
     effects.notice({ kind: 'store-restored', seen, own: counter });
     incarnation = options.mintIncarnation();
     learning = startLearning();
-    const next = Math.max(seen + 1, firstNumber(), counter === 0 ? 0 : counter + SKIPPED_AFTER_RESTORE);
-    floor = next;
-    moveTo(next);
+    const isClockBehind = counter >= firstNumber();
+    const next = isClockBehind ? counter + 1 + spreadOf(incarnation) : firstNumber();
+    floor = Math.max(seen + 1, next);
+    moveTo(floor);
     options.onRestored();
   };
 
@@ -129,6 +127,12 @@ export function createEpochIssuer(options: {
     },
     nextDeadlineMs: () => learning?.endsAtMs,
   };
+}
+
+function spreadOf(incarnation: string): number {
+  let sum = 7;
+  for (const letter of incarnation) sum = (sum * 31 + letter.charCodeAt(0)) % SPREAD;
+  return sum;
 }
 
 /** By then a holder out of reach has stopped a `stop-after` instance; 0 for the other policies. */

@@ -4,6 +4,9 @@ import { giveUp, mustWait } from './doubt.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, placementOf, withAuthority, withPlacements } from './record.ts';
 
+/** What a record says while its new owner has not reported yet. */
+export const PLACED = { root: 'CLUSTER_SCHEDULED', cluster: 'NODE_SCHEDULED' } as const;
+
 /** Gives an instance that nobody owns to a member. */
 export function placeOwner(context: ArbiterContext, record: InstanceRecord): void {
   if (mustWait(context, record)) return;
@@ -31,7 +34,7 @@ export function placeOwner(context: ArbiterContext, record: InstanceRecord): voi
     ]),
     isUnconfirmed: false,
     phase: 'pending',
-    status: context.tier === 'root' ? 'CLUSTER_SCHEDULED' : 'NODE_SCHEDULED',
+    status: PLACED[context.tier],
     detail: decision.reason,
     failures: 0,
     sinceMs: context.wallMs(),

@@ -17,6 +17,9 @@ export function reconcile(context: ArbiterContext, start: InstanceRecord): void 
   }
   record = settleOwner(context, record);
   if (record.wanted === 'removed') return;
+  const before = placementOf(record, 'owner');
   record = settleReplacement(context, record);
+  // What the new owner says counts from now on.
+  if (placementOf(record, 'owner')?.member !== before?.member) record = settleOwner(context, record);
   if (placementOf(record, 'owner') === undefined) placeOwner(context, record);
 }

@@ -1,6 +1,6 @@
 import { orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
-import { choose } from './placing.ts';
+import { choose, PLACED } from './placing.ts';
 import {
   type InstanceRecord,
   type Placement,
@@ -31,10 +31,13 @@ export function startReplacement(
     ...decision.told,
   };
   const others = isOwnerFenced ? withRole(record, owner, 'retired').placements : record.placements;
-  const next = withPlacements(withAuthority(context.tier, record, placement.epoch), [
+  const placed = withPlacements(withAuthority(context.tier, record, placement.epoch), [
     ...others.filter((other) => other.member !== decision.member),
     placement,
   ]);
+  const next: InstanceRecord = isOwnerFenced
+    ? { ...placed, phase: 'pending', status: PLACED[context.tier], detail: decision.reason }
+    : placed;
   context.save(next, 'full');
   context.effects.notice({ kind: 'replacing', key: record.key, lost: owner.member, member: decision.member });
   orderDeploy(context, next, placement);

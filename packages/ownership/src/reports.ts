@@ -1,5 +1,5 @@
 import type { Changes, Digest, Epoch, InstanceKey, Page } from '@oakestra/contracts';
-import { believe, isOutdated, meetStranger } from './believe.ts';
+import { believe, isOutdated } from './believe.ts';
 import { orderDeploy } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { type Intent, newRecord } from './intents.ts';
@@ -37,7 +37,7 @@ export function observe(context: ArbiterContext, member: Member, key: InstanceKe
     return;
   }
   const placement = record.placements.find((other) => other.member === member.id);
-  if (placement === undefined) meetStranger(context, record, member.id, report);
+  if (placement === undefined) context.noteStranger(member, key);
   else {
     const isObeyed = report.phase !== 'removed' && !isOutdated(context, record, placement, report);
     // An order to stop stays open until it is obeyed.

@@ -15,6 +15,7 @@ import {
   type DownReason,
   type Effects,
   type InstanceRecord,
+  type Placement,
   placementOf,
   type ReporterTiming,
   type Schedule,
@@ -205,9 +206,17 @@ function reportOf(record: InstanceRecord): InstanceReport {
     detail: record.detail,
     failures: record.failures,
     sinceMs: record.sinceMs,
-    ...(record.workerId === null ? {} : { workerId: record.workerId }),
-    ...(record.workerAddress === null ? {} : { workerAddress: record.workerAddress }),
+    ...workerOf(record, owner),
   };
+}
+
+/** Only of the present owner: the root remembers who held which epoch. */
+function workerOf(
+  { workerId, workerAddress }: InstanceRecord,
+  owner: Placement | undefined,
+): Pick<InstanceReport, 'workerId' | 'workerAddress'> {
+  if (workerId === null || workerId !== owner?.member) return {};
+  return { workerId, ...(workerAddress === null ? {} : { workerAddress }) };
 }
 
 /** Our store was restored: the oldest epoch there is makes the root say whether this is still wanted. */

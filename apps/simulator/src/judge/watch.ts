@@ -135,10 +135,10 @@ export function createWatch(options: {
     // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
     const isNewer = (claim: Claim) =>
       claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;
-    const isRunning = (claim: Claim) => running.get(key)?.has(claim.worker) === true;
+    const hasRun = ({ worker: other }: Claim) => claimsOf(key).some((claim) => claim.worker === other);
     return (
       claimsOf(key).some(isNewer) ||
-      orders.get(key)?.some((claim) => isNewer(claim) && isRunning(claim)) === true
+      orders.get(key)?.some((claim) => isNewer(claim) && hasRun(claim)) === true
     );
   };
 

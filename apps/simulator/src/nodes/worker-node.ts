@@ -161,7 +161,6 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     isResponsive: () => running !== undefined,
     start,
     crash(kind) {
-      if (running === undefined && kind !== 'machine') return;
       if (kind === 'restart' && link?.isUp() === true && !link.isCut()) {
         watch.announced(id, time.nowMs() + RESTART_GRACE_MS);
       }

@@ -22,8 +22,8 @@ export interface Received {
 export interface Mirror<Value> {
   readonly isSynced: boolean;
   /**
-   * A session with this source begins: nothing may be concluded from an absent row until a digest agrees. Another
-   * life of the source starts from nothing; what an earlier life still has under way is ignored.
+   * A session with this source begins: nothing may be concluded from any row until it was received again or a digest
+   * agrees. What an earlier session still has under way is ignored.
    */
   beginSession(source: Source): void;
   get(key: string): Value | undefined;
@@ -129,9 +129,13 @@ export function createMirror<Value>(parse: (value: unknown) => Value | undefined
     beginSession(next) {
       isSynced = false;
       awaited.clear();
-      if (source?.incarnation === next.incarnation && source.boot === next.boot) return;
-      rows.clear();
       source = next;
+      // Another life of the source counts from the start, and so may a machine that was put back to an earlier
+      // state; the rows are kept, because most of them will turn out to be right.
+      for (const [key, row] of rows) {
+        if (row.value === null) rows.delete(key);
+        else rows.set(key, { ...row, sequence: 0 });
+      }
       lastSequence = 0;
       verifiedSequence = 0;
     },
