@@ -19,10 +19,10 @@ export function converge(
   },
 ): Convergence {
   const startMs = world.time.nowMs();
-  let failures = verdictOf(world);
+  let failures = verdictOf(world, false);
   while (failures.length > 0 && world.time.nowMs() - startMs < limits.withinMs) {
     world.run(limits.stepMs);
-    failures = verdictOf(world);
+    failures = verdictOf(world, false);
   }
   if (failures.length > 0) return { tookMs: undefined, failures };
   const tookMs = world.time.nowMs() - startMs;
@@ -39,7 +39,7 @@ function unrest(
   const chatterBefore = world.traffic.chatter();
   world.run(quietMs);
   const chatter = world.traffic.chatter() - chatterBefore;
-  const failures = [...verdictOf(world)];
+  const failures = [...verdictOf(world, true)];
   if (chatter > 0) {
     const after = world.traffic.byType();
     const said = Object.entries(after).flatMap(([type, count]) =>

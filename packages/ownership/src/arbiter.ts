@@ -222,8 +222,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     },
     receive(id, message) {
       const member = memberOf(id);
-      member.lastHeardMs = nowMs();
       if (receive(context, member, message)) mayHaveRoom();
+      presence.reported(member);
     },
     adopt(id, described) {
       const member = membership.get(id);

@@ -1,9 +1,12 @@
 import type { ArbiterContext } from './context.ts';
+import { fenceMsOf } from './epochs.ts';
+import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
 import { comparePlacements } from './tier.ts';
 
-/** Orders the member of a placement to run it. */
+/** Orders the member of a placement to run it, as soon as that may be. */
 export function orderDeploy(context: ArbiterContext, record: InstanceRecord, placement: Placement): void {
+  if (mayStillRunElsewhere(context, record)) return;
   // Only what this very member reported: workers of another cluster mean nothing to it.
   const isFromMember = context.tier === 'root' && record.lastHolder?.via === placement.member;
   const holder = isFromMember
@@ -17,6 +20,28 @@ export function orderDeploy(context: ArbiterContext, record: InstanceRecord, pla
     ownerUserId: record.ownerUserId,
     ...(holder === undefined ? {} : { lastHolder: holder }),
   });
+}
+
+/**
+ * Where two are worse than none, a new holder is told only when the earlier ones are known to have stopped: they
+ * said so, or had to by themselves after that time.
+ */
+function mayStillRunElsewhere(context: ArbiterContext, record: InstanceRecord): boolean {
+  const { kind } = policyOf(record.document).onDisconnect;
+  if (kind === 'replace') return false;
+  let untilMs = 0;
+  for (const { role, member: id } of record.placements) {
+    const member = role === 'retired' ? context.member(id) : undefined;
+    if (member === undefined) continue;
+    const isUnlimited = member.isUp || kind === 'wait';
+    untilMs = Math.max(
+      untilMs,
+      isUnlimited ? Number.POSITIVE_INFINITY : member.lastHeardMs + fenceMsOf(record, context.timing),
+    );
+  }
+  if (context.nowMs() >= untilMs) return false;
+  if (Number.isFinite(untilMs)) context.wake(record.key, untilMs);
+  return true;
 }
 
 /** Gives a placement a newer epoch, so that it is the proof against an older one. */

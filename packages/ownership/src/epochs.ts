@@ -30,7 +30,6 @@ export interface EpochIssuer {
 }
 
 interface Learning {
-  readonly sinceMs: number;
   readonly untilMs: number;
   /** Instances whose latest history may be missing, and until when that is to be expected. */
   readonly doubted: ReadonlyMap<InstanceKey, number>;
@@ -53,6 +52,8 @@ export function createEpochIssuer(options: {
   const { tier, timing, effects, nowMs } = options;
   let { counter, incarnation, floor = 0 } = options.stored;
   let learning: Learning | undefined;
+  /** When what this process knows began; undefined: it has known all along. */
+  let bornAtMs: number | undefined;
 
   const state = (): EpochState => ({ counter, incarnation, floor });
 
@@ -69,6 +70,7 @@ export function createEpochIssuer(options: {
 
   const startLearning = (): Learning => {
     const sinceMs = nowMs();
+    bornAtMs = sinceMs;
     const untilMs = sinceMs + timing.learnMs;
     const doubted = new Map<InstanceKey, number>();
     let endsAtMs = untilMs;
@@ -77,7 +79,7 @@ export function createEpochIssuer(options: {
       doubted.set(record.key, learnedAtMs);
       endsAtMs = Math.max(endsAtMs, learnedAtMs);
     }
-    return { sinceMs, untilMs, doubted, endsAtMs };
+    return { untilMs, doubted, endsAtMs };
   };
 
   const storeWasRestored = (seen: number): void => {
@@ -114,12 +116,11 @@ export function createEpochIssuer(options: {
     isLearning: () => learning !== undefined && nowMs() < learning.untilMs,
     learningUntilMs: () => learning?.untilMs ?? 0,
     learnedAtMs(record) {
-      if (learning === undefined) return 0;
-      const doubtedUntilMs = learning.doubted.get(record.key);
+      const doubtedUntilMs = learning?.doubted.get(record.key);
       if (doubtedUntilMs !== undefined) return doubtedUntilMs;
       // The root counts on: what it wants now is new. A cluster cannot tell what it was given before.
-      if (tier === 'root') return 0;
-      return Math.max(learning.untilMs, learning.sinceMs + fenceMsOf(record, timing));
+      if (tier === 'root' || bornAtMs === undefined) return 0;
+      return Math.max(learning?.untilMs ?? 0, bornAtMs + fenceMsOf(record, timing));
     },
     gaveOut: (number) => floor > 0 && number >= floor && number <= counter,
     tick() {

@@ -131,5 +131,5 @@ function moveWhenItKeepsFailing(
   if (!isStuck || placementOf(record, 'replacement') !== undefined || policyOf(record.document).isOneShot)
     return record;
   if (context.tier === 'root' || context.membership.candidates().length < 2) return record;
-  return startReplacement(context, record, owner, false);
+  return startReplacement(context, record, owner, policyOf(record.document).onDisconnect.kind !== 'replace');
 }

@@ -1,4 +1,5 @@
 import type { Greeting } from '@oakestra/contracts';
+import { createAgenda } from './agenda.ts';
 import type { ArbiterContext } from './context.ts';
 import type { Member } from './members.ts';
 import type { OrderBook } from './orders.ts';
@@ -14,6 +15,8 @@ export interface Presence {
   up(id: string, greeting: Greeting): void;
   down(id: string, reason: DownReason): void;
   heard(id: string): void;
+  /** A piece of its table came. */
+  reported(member: Member): void;
   selfLate(lateMs: number): void;
   tick(): void;
   nextDeadlineMs(): number | undefined;
@@ -31,6 +34,9 @@ export function createPresence(
   /** Members that came since this process started. */
   const seen = new Set<Member>();
   let awaitedUntilMs: number | undefined = nowMs() + timing.startGraceMs;
+
+  /** Members whose picture is incomplete, and when they are asked again. */
+  const incomplete = createAgenda<Member>();
 
   const miss = (member: Member): void => {
     if (!guard.memberLost(member.id, nowMs(), membership.upCount())) return;
@@ -63,6 +69,7 @@ export function createPresence(
       membership.setUp(member, true);
       membership.reconsider(member);
       orders.forgetMember(id);
+      incomplete.set(member, nowMs() + timing.resendFirstMs);
       if (wasDown) guard.memberReturned(id, nowMs(), membership.upCount());
       context.epochs.learnFrom(greeting.highestEpoch);
     },
@@ -70,6 +77,7 @@ export function createPresence(
       const member = membership.get(id);
       if (member === undefined || !member.isUp) return;
       membership.setUp(member, false);
+      incomplete.delete(member);
       orders.forgetMember(id);
       member.actAfterMs = Math.max(nowMs() + graceOf(reason), pardonUntilMs);
       if (reason.kind !== 'restarting') miss(member);
@@ -79,6 +87,11 @@ export function createPresence(
       const member = membership.get(id);
       if (member !== undefined) member.lastHeardMs = nowMs();
     },
+    reported(member) {
+      member.lastHeardMs = nowMs();
+      if (member.mirror.isSynced) incomplete.delete(member);
+      else incomplete.advance(member, nowMs() + timing.resendFirstMs);
+    },
     selfLate(lateMs) {
       pardonUntilMs = nowMs() + lateMs + timing.resetGraceMs;
       for (const member of membership.values()) {
@@ -86,12 +99,20 @@ export function createPresence(
       }
     },
     tick() {
+      for (const member of incomplete.takeDue(nowMs())) {
+        context.effects.send(member.id, { type: 'sync', want: 'digest' });
+        incomplete.set(member, nowMs() + timing.resendFirstMs);
+      }
       if (awaitedUntilMs === undefined || nowMs() < awaitedUntilMs) return;
       awaitedUntilMs = undefined;
       // A loss during which we were restarted is as doubtful as any other.
       for (const member of membership.values()) if (!seen.has(member) && isNeeded(member)) miss(member);
       seen.clear();
     },
-    nextDeadlineMs: () => awaitedUntilMs,
+    nextDeadlineMs() {
+      const nextMs = incomplete.nextMs();
+      if (awaitedUntilMs === undefined || nextMs === undefined) return awaitedUntilMs ?? nextMs;
+      return Math.min(awaitedUntilMs, nextMs);
+    },
   };
 }

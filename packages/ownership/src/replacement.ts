@@ -13,29 +13,29 @@ import { isServing } from './serving.ts';
 import { comparePlacements } from './tier.ts';
 
 /**
- * Starts it elsewhere. The owner stays a legitimate holder until the replacement is ready, unless it is known to
- * have stopped by itself.
+ * Starts it elsewhere. The owner stays a legitimate holder until the replacement is ready, unless it must end before
+ * that.
  */
 export function startReplacement(
   context: ArbiterContext,
   record: InstanceRecord,
   owner: Placement,
-  isOwnerFenced: boolean,
+  mustOwnerEnd: boolean,
 ): InstanceRecord {
   const decision = choose(context, record, [owner.member]);
   if (decision === undefined) return record;
   const placement: Placement = {
     member: decision.member,
     epoch: context.epochs.next(record),
-    role: isOwnerFenced ? 'owner' : 'replacement',
+    role: mustOwnerEnd ? 'owner' : 'replacement',
     ...decision.told,
   };
-  const others = isOwnerFenced ? withRole(record, owner, 'retired').placements : record.placements;
+  const others = mustOwnerEnd ? withRole(record, owner, 'retired').placements : record.placements;
   const placed = withPlacements(withAuthority(context.tier, record, placement.epoch), [
     ...others.filter((other) => other.member !== decision.member),
     placement,
   ]);
-  const next: InstanceRecord = isOwnerFenced
+  const next: InstanceRecord = mustOwnerEnd
     ? { ...placed, phase: 'pending', status: PLACED[context.tier], detail: decision.reason }
     : placed;
   context.save(next, 'full');

@@ -2,8 +2,10 @@ import type { Changes, Digest, Epoch, InstanceKey, Page } from '@oakestra/contra
 import { believe, isOutdated } from './believe.ts';
 import { orderDeploy } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
+import { giveUp } from './doubt.ts';
 import { type Intent, newRecord } from './intents.ts';
 import { isAuthoritative, type Member } from './members.ts';
+import { policyOf } from './policy.ts';
 import type { InstanceRecord } from './record.ts';
 
 /** Takes in a piece of a member's table; says whether the picture is complete now and was not before. */
@@ -93,5 +95,7 @@ function answerQuestion(context: ArbiterContext, record: InstanceRecord, member:
   const adopted = { ...record, authority: next.root, placements: [placement] };
   context.save(adopted, 'full');
   context.effects.notice({ kind: 'adopted', key: record.key, member: member.id });
-  orderDeploy(context, adopted, placement);
+  // What we did not know ourselves proves nothing.
+  if (policyOf(record.document).isAtMostOnce) giveUp(context, adopted, member.id);
+  else orderDeploy(context, adopted, placement);
 }

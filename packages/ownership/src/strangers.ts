@@ -105,16 +105,15 @@ function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceR
   };
 }
 
-/** It runs, and our owner does not: as if it had come back before its replacement was ready. */
+/** It runs, and our owner does not. */
 function prefer(
   context: ArbiterContext,
   record: InstanceRecord,
   owner: Placement,
   memberId: string,
 ): InstanceRecord {
-  const role = placementOf(record, 'replacement') === undefined ? 'replacement' : 'retired';
   return withPlacements(record, [
-    ...withRole(record, owner, role).placements,
+    ...withRole(record, owner, 'retired').placements,
     // A number of its own: it is the newest owner now, whatever it had before.
     { member: memberId, epoch: context.epochs.next(record), role: 'owner' },
   ]);

@@ -1,14 +1,17 @@
-import type { InstanceKey } from '@oakestra/contracts';
+import type { InstanceKey, ServiceDocument } from '@oakestra/contracts';
 import { formatEpoch } from '@oakestra/contracts';
 import { type InstanceRecord, placementOf, policyOf } from '@oakestra/ownership';
 import type { World } from '../world.ts';
 
-/** What must hold when everything works again and had time to converge; empty when it does. */
-export function verdictOf(world: World): readonly string[] {
+/**
+ * What must hold when everything works again and had time to converge; empty when it does. `isFinal`: also jobs had
+ * the time to end.
+ */
+export function verdictOf(world: World, isFinal: boolean): readonly string[] {
   const records = new Map(world.root.records().map((record) => [record.key, record]));
   const failures: string[] = [];
   for (const key of keysOf(world)) {
-    const failure = verdictOn(world, key, records.get(key));
+    const failure = verdictOn(world, key, records.get(key), isFinal);
     if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
   }
   return [...failures, ...leftovers(world), ...separations(world)];
@@ -25,7 +28,12 @@ function keysOf(world: World): ReadonlySet<InstanceKey> {
   return keys;
 }
 
-function verdictOn(world: World, key: InstanceKey, record: InstanceRecord | undefined): string | undefined {
+function verdictOn(
+  world: World,
+  key: InstanceKey,
+  record: InstanceRecord | undefined,
+  isFinal: boolean,
+): string | undefined {
   const intent = world.oracle.intents.get(key);
   const document = world.documentOf(key);
   const runners = world.watch.runningOf(key);
@@ -38,7 +46,7 @@ function verdictOn(world: World, key: InstanceKey, record: InstanceRecord | unde
   if (intent === 'wanted' && record === undefined) return 'is wanted and unknown to the root';
   // Known to the root and running: always both or neither.
   if (record === undefined) return runners.length > 0 ? 'runs without being known to the root' : undefined;
-  const failure = verdictOnKnown(record, document, runners);
+  const failure = verdictOnKnown(record, document, runners, isFinal);
   if (failure !== undefined || runners[0] === undefined) return failure;
   return isKnownToCluster(world, key, runners[0]) ? undefined : 'runs without being known to the cluster';
 }
@@ -53,20 +61,17 @@ function isKnownToCluster(world: World, key: InstanceKey, worker: string): boole
 
 function verdictOnKnown(
   record: InstanceRecord,
-  document: Parameters<typeof policyOf>[0],
+  document: ServiceDocument,
   runners: readonly string[],
+  isFinal: boolean,
 ): string | undefined {
-  const policy = policyOf(document);
-  if (policy.isAtMostOnce) {
-    const isOver = runners.length === 0 && ['completed', 'failed', 'dead'].includes(record.phase);
-    return isOver ? undefined : 'is not over';
-  }
-  if (policy.isOneShot) {
-    return record.phase === 'completed' && runners.length === 0 ? undefined : 'is not completed';
-  }
+  const { isAtMostOnce, isOneShot } = policyOf(document);
+  const ends = isAtMostOnce ? ['completed', 'failed', 'dead'] : isOneShot ? ['completed'] : [];
+  if (runners.length === 0 && ends.includes(record.phase)) return undefined;
+  if (isOneShot && isFinal) return 'is not over';
   if (runners.length === 0) return 'is wanted and does not run';
   if (record.phase !== 'running') return `runs, and the root says ${record.phase}`;
-  return record.workerId === runners[0] ? undefined : `runs elsewhere than the root says`;
+  return record.workerId === runners[0] ? undefined : 'runs elsewhere than the root says';
 }
 
 function leftovers(world: World): string[] {

@@ -132,6 +132,8 @@ export function createWatch(options: {
     if (entry.outcome !== null) return true;
     if (compareEpochs(entry.epoch, container.epoch) <= 0) return false;
     if (oracle.wasRemovalAsked(key) || completed.has(key)) return true;
+    // Where two are worse than none, the newer number decides alone when the store knows no more.
+    if (isWaitLost && policyOf(container.document).onDisconnect.kind !== 'replace') return true;
     // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
     const isNewer = (claim: Claim) =>
       claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;

@@ -114,7 +114,7 @@ export function createVirtualLink(options: LinkOptions): VirtualLink {
   const endLower = (): void => {
     if (lowerSession === 0) return;
     lowerSession = 0;
-    if (lower.isResponsive()) lower.down();
+    lower.down();
     dial();
   };
 
@@ -157,7 +157,7 @@ export function createVirtualLink(options: LinkOptions): VirtualLink {
 
   const answer = (mine: number, sentAtMs: number): void =>
     carry(() => {
-      if (lowerSession !== mine || !lower.isResponsive()) return;
+      if (lowerSession !== mine) return;
       lowerHeardMs = time.nowMs();
       lower.contact(sentAtMs);
     });
@@ -192,7 +192,7 @@ export function createVirtualLink(options: LinkOptions): VirtualLink {
       options.onMessage(command);
       const copy = structuredClone(command);
       carryInOrder(() => {
-        if (lowerSession === mine && lower.isResponsive()) lower.command(copy);
+        if (lowerSession === mine) lower.command(copy);
       });
     },
     sendUp(report) {

@@ -4,7 +4,7 @@ import type { InstanceEntry } from '../../journal/index.ts';
 export const SERVICE = '1'.repeat(24);
 /** Another service with the same name. */
 export const NAMESAKE = '2'.repeat(24);
-const USER = 'e'.repeat(24);
+export const USER = 'e'.repeat(24);
 
 export function documentOf(serviceId: string, fields: Record<string, unknown> = {}): ServiceDocument {
   return {
