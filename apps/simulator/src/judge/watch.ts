@@ -57,6 +57,8 @@ export function createWatch(options: {
   const graces = new Map<string, number>();
   /** Jobs that came to a good end somewhere. */
   const completed = new Set<InstanceKey>();
+  /** Who failed to run what, or was out of reach, so that another was chosen. */
+  const givenUpOn = new Set<string>();
   /** A store went back without noticing: nothing about the number of copies can be promised from then on. */
   let isAtMostOneLost = false;
   /** A store was lost: a holder that is away for long may be unknown to everyone. */
@@ -99,6 +101,7 @@ export function createWatch(options: {
   const checkNotice = (tier: string, notice: Notice): void => {
     if (notice.kind === 'store-restored') newest.delete(tier);
     if (notice.kind !== 'replacing') return;
+    givenUpOn.add(`${notice.key} ${notice.lost}`);
     const graceMs = graces.get(notice.lost) ?? 0;
     if (nowMs() < graceMs) violation(`${tier} replaces ${notice.key} while ${notice.lost} restarts in order`);
   };
@@ -132,8 +135,10 @@ export function createWatch(options: {
     if (entry.outcome !== null) return true;
     if (compareEpochs(entry.epoch, container.epoch) <= 0) return false;
     if (oracle.wasRemovalAsked(key) || completed.has(key)) return true;
-    // Where two are worse than none, the newer number decides alone when the store knows no more.
-    if (isWaitLost && policyOf(container.document).onDisconnect.kind !== 'replace') return true;
+    // Where two are worse than none, the older one has to end first; the newer number decides alone when the store
+    // knows no more.
+    const isLimited = policyOf(container.document).onDisconnect.kind !== 'replace';
+    if (isLimited && (isWaitLost || givenUpOn.has(`${key} ${worker}`))) return true;
     // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
     const isNewer = (claim: Claim) =>
       claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;
