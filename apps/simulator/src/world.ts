@@ -151,7 +151,7 @@ export function createWorld(options: WorldOptions): World {
           const id = registered(core, service);
           key = instanceKey(id, core.requestInstance(id));
           oracle.set(key, 'unsure');
-          watch.trace(`a user asks for ${key}`);
+          watch.requested(key);
         },
         () => {
           if (key !== undefined) oracle.set(key, 'wanted');

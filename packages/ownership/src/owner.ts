@@ -28,8 +28,11 @@ export function settleOwner(context: ArbiterContext, start: InstanceRecord): Ins
   const placement = placementOf(record, 'owner') ?? owner;
   const isBehind = placement.epoch.root < record.authority;
   const mayRunAgain = report.phase === 'fenced' && !policyOf(record.document).isAtMostOnce;
-  if (context.tier === 'cluster' && (isBehind || mayRunAgain))
+  if (context.tier === 'cluster' && (isBehind || mayRunAgain)) {
+    // Being told again starts what does not run.
+    if (report.phase !== 'running' && mustWait(context, record)) return record;
     return reassert(context, record, placement).record;
+  }
   return moveWhenItKeepsFailing(context, record, placement, report);
 }
 

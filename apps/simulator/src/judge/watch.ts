@@ -16,6 +16,8 @@ export interface Watch {
   violation(text: string): void;
   trace(text: string): void;
 
+  /** A user asked for it; after a loss of stores the same number may be given once more. */
+  requested(key: InstanceKey): void;
   /** A root or cluster started its process. */
   started(tier: string): void;
   /** The store of a tier was put back to an earlier state, or lost. */
@@ -153,6 +155,10 @@ export function createWatch(options: {
     violations,
     violation,
     trace,
+    requested(key) {
+      trace(`a user asks for ${key}`);
+      starts.delete(key);
+    },
     started: (tier) => trace(`${tier} starts`),
     storeChanged(tier, { isNoticed }) {
       newest.delete(tier);
