@@ -35,7 +35,9 @@ const restartWorker: Fault = (world) => {
   const worker = world.random.pick(world.workers);
   world.watch.trace(`${worker.id} restarts in order`);
   worker.crash('restart');
-  world.time.after(200 + world.random.below(15_000), worker.start);
+  // While its process is dead nobody fences: where that cannot be announced, its service manager starts it at once.
+  const isAnnounced = !world.linkOf(worker.id).isCut();
+  world.time.after(200 + world.random.below(isAnnounced ? 15_000 : 1500), worker.start);
 };
 
 const killCluster: Fault = (world) => {

@@ -1,5 +1,5 @@
 import type { ArbiterContext } from './context.ts';
-import { fenceMsOf } from './epochs.ts';
+import { fenceMsOf, isNeverFenced } from './epochs.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
 import { comparePlacements } from './tier.ts';
@@ -27,17 +27,15 @@ export function orderDeploy(context: ArbiterContext, record: InstanceRecord, pla
  * said so, or had to by themselves after that time.
  */
 function mayStillRunElsewhere(context: ArbiterContext, record: InstanceRecord): boolean {
-  const { kind } = policyOf(record.document).onDisconnect;
-  if (kind === 'replace') return false;
+  const { onDisconnect } = policyOf(record.document);
+  if (onDisconnect.kind === 'replace') return false;
+  const isSilenceNoProof = isNeverFenced(context.tier, onDisconnect);
   let untilMs = 0;
   for (const { role, member: id } of record.placements) {
     const member = role === 'retired' ? context.member(id) : undefined;
     if (member === undefined) continue;
-    const isUnlimited = member.isUp || kind === 'wait';
-    untilMs = Math.max(
-      untilMs,
-      isUnlimited ? Number.POSITIVE_INFINITY : member.lastHeardMs + fenceMsOf(record, context.timing),
-    );
+    const endsAtMs = member.lastHeardMs + fenceMsOf(record, context.timing);
+    untilMs = Math.max(untilMs, member.isUp || isSilenceNoProof ? Number.POSITIVE_INFINITY : endsAtMs);
   }
   if (context.nowMs() >= untilMs) return false;
   if (Number.isFinite(untilMs)) context.wake(record.key, untilMs);

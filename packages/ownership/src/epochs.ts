@@ -1,6 +1,6 @@
 import type { Epoch, InstanceKey } from '@oakestra/contracts';
 import type { EffectCollector, EpochState } from './effects.ts';
-import { policyOf } from './policy.ts';
+import { type OnDisconnect, policyOf } from './policy.ts';
 import type { InstanceRecord } from './record.ts';
 import type { Tier } from './tier.ts';
 import type { ArbiterTiming } from './timing.ts';
@@ -134,6 +134,14 @@ function spreadOf(incarnation: string): number {
   let sum = 7;
   for (const letter of incarnation) sum = (sum * 31 + letter.charCodeAt(0)) % SPREAD;
   return sum;
+}
+
+/**
+ * Must a holder be heard again before another may run it? Of `stop-after` the workers of a silent cluster know
+ * nothing: they hear their cluster, not the root.
+ */
+export function isNeverFenced(tier: Tier, onDisconnect: OnDisconnect): boolean {
+  return onDisconnect.kind === 'wait' || (onDisconnect.kind === 'stop-after' && tier === 'root');
 }
 
 /** By then a holder out of reach has stopped a `stop-after` instance; 0 for the other policies. */

@@ -80,6 +80,11 @@ function orderBySuccession(
 export function finishRemoval(context: ArbiterContext, record: InstanceRecord): void {
   if (record.placements.length > 0) return;
   if (context.tier === 'root') {
+    // A store that was restored does not know who holds it: each member is asked first.
+    if (record.isUnconfirmed === true && !isEveryoneHeard(context)) {
+      context.wake(record.key, context.nowMs() + context.timing.resendCapMs);
+      return;
+    }
     context.erase(record);
     context.effects.notice({ kind: 'removed', key: record.key });
     return;
@@ -96,4 +101,9 @@ export function finishRemoval(context: ArbiterContext, record: InstanceRecord): 
     'full',
   );
   context.effects.notice({ kind: 'removed', key: record.key });
+}
+
+function isEveryoneHeard(context: ArbiterContext): boolean {
+  for (const member of context.membership.values()) if (!member.mirror.isSynced) return false;
+  return true;
 }

@@ -3,7 +3,7 @@ import { believe, isOutdated } from './believe.ts';
 import { orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { giveUp, mustWait } from './doubt.ts';
-import { fenceMsOf } from './epochs.ts';
+import { fenceMsOf, isNeverFenced } from './epochs.ts';
 import type { Member } from './members.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, placementOf, withRole } from './record.ts';
@@ -102,8 +102,8 @@ function ownerKnowsBetter(
 function suspectOwner(context: ArbiterContext, record: InstanceRecord, owner: Placement): InstanceRecord {
   const policy = policyOf(record.document);
   if (placementOf(record, 'replacement') !== undefined) return record;
-  if (policy.isAtMostOnce || policy.onDisconnect.kind === 'wait' || record.phase === 'completed')
-    return record;
+  if (policy.isAtMostOnce || record.phase === 'completed') return record;
+  if (isNeverFenced(context.tier, policy.onDisconnect)) return record;
   if (mustWait(context, record)) return record;
   const member = context.member(owner.member);
   const nowMs = context.nowMs();

@@ -250,7 +250,6 @@ const ROOT_TIMING: Partial<ArbiterTiming> = {
   silenceGraceMs: 300_000,
   startGraceMs: 300_000,
   learnMs: 60_000,
-  fenceMarginMs: 30_000,
 };
 
 function serviceNotFound(serviceId: string): OakestraError {
