@@ -115,7 +115,7 @@ export function createContainers(options: ContainersOptions): Containers {
     const container = all.get(key);
     if (container?.isRunning === true) watch.stops(workerId, key, container, entry);
     const isSlow = container?.isRunning === true && container.isStubborn;
-    const stopMs = isSlow ? policyOf(entry.document).stopGraceMs : 10 + random.below(200);
+    const stopMs = isSlow ? action.graceMs : 10 + random.below(200);
     within(stopMs, () => {
       if (all.get(key)?.isRunning === true) watch.ended(workerId, key);
       all.delete(key);

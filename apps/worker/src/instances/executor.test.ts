@@ -72,7 +72,7 @@ const start = (entry: InstanceEntry, attempt = 1) =>
   executor.execute({ kind: 'start', key: entry.key, attempt, entry });
 const remove = (entry: InstanceEntry, attempt = 2) => {
   const removed: InstanceEntry = { ...entry, wanted: 'removed' };
-  executor.execute({ kind: 'remove', key: entry.key, attempt, entry: removed });
+  executor.execute({ kind: 'remove', key: entry.key, attempt, entry: removed, graceMs: 10_000 });
 };
 const results = () => finished.map(({ result }) => result.kind);
 
@@ -298,6 +298,7 @@ describe('the output of an instance that ended by itself', () => {
       key: `${SERVICE}/0`,
       attempt: 2,
       entry: entryOf({ outcome: 'completed' }),
+      graceMs: 10_000,
     });
     await until(() => finished.length === 2);
     await expectNothingLeft();

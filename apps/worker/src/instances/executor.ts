@@ -6,9 +6,11 @@ import { type Runtime, removeLog } from '@oakestra/runtimes';
 import type { InstanceEntry } from '../journal/index.ts';
 import type { LocalNetwork } from '../overlay/index.ts';
 import { createPlaces, type Place } from './places.ts';
-import { labelsOf, runtimeIdOf, stopGraceMsOf } from './spec.ts';
+import { labelsOf, runtimeIdOf } from './spec.ts';
 import { startInstance } from './start-instance.ts';
 import type { ActionResult, InstanceAction } from './steps.ts';
+
+type RemoveAction = Extract<InstanceAction, { kind: 'remove' }>;
 
 export interface ExecutorOptions {
   readonly runtime: Runtime;
@@ -111,12 +113,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
     options.onFinished(key, attempt, { kind: 'started' });
   };
 
-  const runRemove = async (entry: InstanceEntry, attempt: number, place: Place): Promise<void> => {
-    const { key } = entry;
+  const runRemove = async (action: RemoveAction, place: Place): Promise<void> => {
+    const { key, entry, attempt, graceMs } = action;
     const { runtimeId: instance } = place;
     try {
       if (place.holder === key) {
-        if (place.isDirty) await runtime.stop(instance, { graceMs: stopGraceMsOf(entry.document) });
+        if (place.isDirty) await runtime.stop(instance, { graceMs });
         await clear(place);
         if (entry.wanted === 'removed') {
           await removeLog(logPathOf(instance));
@@ -171,7 +173,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         }
         case 'remove':
           starts.get(key)?.abort(new Error('the instance is to be removed'));
-          places.enqueue(key, place, () => runRemove(entry, action.attempt, place));
+          places.enqueue(key, place, () => runRemove(action, place));
           break;
         case 'relabel':
           places.enqueue(key, place, () => relabel(entry, place));

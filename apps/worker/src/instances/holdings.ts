@@ -1,5 +1,5 @@
 import type { Epoch, InstanceKey, TierReport } from '@oakestra/contracts';
-import type { Reporter } from '@oakestra/ownership';
+import { policyOf, type Reporter } from '@oakestra/ownership';
 import type { InstanceEntry, Outcome, WorkerMeta } from '../journal/index.ts';
 import { createLive, type Live, phaseOf, STATUS_OF_PHASE } from './live.ts';
 import type { InstanceAction, WorkerEffects } from './steps.ts';
@@ -88,19 +88,24 @@ export function createHoldings(options: {
     );
   };
 
-  const act = (kind: 'start' | 'remove', entry: InstanceEntry): void => {
-    const state = live(entry.key);
-    state.attempt += 1;
-    state.activity = kind === 'start' ? 'starting' : 'removing';
-    actions.push({ kind, key: entry.key, attempt: state.attempt, entry });
-  };
-
   const start = (entry: InstanceEntry): void => {
     const state = live(entry.key);
     state.phase = 'starting';
     state.detail = 'Starting';
     state.heldEpoch = entry.epoch;
-    act('start', entry);
+    state.attempt += 1;
+    state.activity = 'starting';
+    actions.push({ kind: 'start', key: entry.key, attempt: state.attempt, entry });
+  };
+
+  const remove = (entry: InstanceEntry): void => {
+    const state = live(entry.key);
+    state.attempt += 1;
+    state.activity = 'removing';
+    // The time without contact was spent by an earlier process, perhaps the grace as well.
+    const isOverdue = entry.outcome === 'fenced' && state.fenceByMs !== undefined;
+    const graceMs = isOverdue ? 0 : policyOf(entry.document).stopGraceMs;
+    actions.push({ kind: 'remove', key: entry.key, attempt: state.attempt, entry, graceMs });
   };
 
   const decide = (key: InstanceKey): void => {
@@ -111,7 +116,7 @@ export function createHoldings(options: {
     if (mustRun) {
       const isIdle = activity === 'absent' || activity === 'waiting';
       if (isIdle && nowMs() >= notBeforeMs) start(entry);
-    } else if (activity !== 'absent' && activity !== 'removing') act('remove', entry);
+    } else if (activity !== 'absent' && activity !== 'removing') remove(entry);
     publish(entry);
   };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeExit, labelsOf, portsOf, readLabels, runtimeIdOf, specOf, stopGraceMsOf } from './spec.ts';
+import { describeExit, labelsOf, portsOf, readLabels, runtimeIdOf, specOf } from './spec.ts';
 import { documentOf, entryOf, SERVICE, USER } from './testing/test-entries.ts';
 
 const PATHS = {
@@ -68,7 +68,6 @@ describe('the specification', () => {
       vcpus: 2,
       platform: 'linux/arm64',
       port: '8080:80;53:53/udp',
-      stop_grace_seconds: 0,
       privileged: true,
       storage: 5,
     });
@@ -85,24 +84,21 @@ describe('the specification', () => {
       ...PATHS,
     });
     expect(portsOf(document)).toHaveLength(2);
-    expect(stopGraceMsOf(document)).toBe(0);
     expect(runtimeIdOf(entry)).toBe('shop.default.web.default.instance.3');
   });
 
-  it('has no limits and the usual grace time where the service says nothing, or nonsense', () => {
+  it('has no limits where the service says nothing, or nonsense', () => {
     for (const nonsense of [undefined, null, '1', -1, Number.NaN, {}]) {
       const document = documentOf(SERVICE, {
         memory: nonsense,
         vcpus: nonsense,
         cmd: nonsense,
         environment: nonsense,
-        stop_grace_seconds: nonsense,
         port: null,
       });
       const spec = specOf(entryOf({ document }), PATHS);
       expect(spec).toMatchObject({ memoryMib: 0, cpuMillis: 0, command: [], image: { reference: 'nginx' } });
       expect(spec.environment).toEqual(['HOSTNAME=instance-0']);
-      expect(stopGraceMsOf(document)).toBe(10_000);
       expect(portsOf(document)).toEqual([]);
     }
   });

@@ -17,7 +17,6 @@ const LABEL = {
 };
 /** containerd takes at most 4,096 bytes for name and value of a label. */
 const LABEL_BYTES = 3800;
-const DEFAULT_STOP_GRACE_MS = 10_000;
 
 export interface SpecPaths {
   readonly logPath: string;
@@ -65,11 +64,6 @@ export function imageOf(entry: InstanceEntry): InstanceSpec['image'] {
 
 export function portsOf(document: ServiceDocument): PortMapping[] {
   return typeof document.port === 'string' ? parsePortMappings(document.port) : [];
-}
-
-export function stopGraceMsOf(document: ServiceDocument): number {
-  const seconds = document.stop_grace_seconds;
-  return typeof seconds === 'number' && seconds >= 0 ? seconds * 1000 : DEFAULT_STOP_GRACE_MS;
 }
 
 /** Everything that is needed to adopt the instance, should the journal be lost. */

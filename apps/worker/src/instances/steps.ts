@@ -16,6 +16,8 @@ export type InstanceAction =
       readonly key: InstanceKey;
       readonly attempt: number;
       readonly entry: InstanceEntry;
+      /** Between the stop signal and the kill. */
+      readonly graceMs: number;
     }
   /** Keep running, under a newer epoch. */
   | { readonly kind: 'relabel'; readonly key: InstanceKey; readonly entry: InstanceEntry };
