@@ -51,7 +51,7 @@ export function createWatch(options: {
   const holders = new Map<string, string>();
   /** Who ever ran it. */
   const claims = new Map<InstanceKey, Claim[]>();
-  /** Which worker was told to run it. */
+  /** Which worker, or cluster, was told to run it. */
   const orders = new Map<InstanceKey, Claim[]>();
   const running = new Map<InstanceKey, Set<string>>();
   const starts = new Map<InstanceKey, number>();
@@ -145,9 +145,11 @@ export function createWatch(options: {
     const isNewer = (claim: Claim) =>
       claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;
     const hasRun = ({ worker: other }: Claim) => claimsOf(key).some((claim) => claim.worker === other);
+    const runsInCluster = ({ worker: cluster }: Claim) =>
+      [...(running.get(key) ?? [])].some((other) => other !== worker && other.startsWith(`${cluster}w`));
     return (
       claimsOf(key).some(isNewer) ||
-      orders.get(key)?.some((claim) => isNewer(claim) && hasRun(claim)) === true
+      orders.get(key)?.some((claim) => isNewer(claim) && (hasRun(claim) || runsInCluster(claim))) === true
     );
   };
 
@@ -181,7 +183,7 @@ export function createWatch(options: {
       }
       if (message.type !== 'deploy') return;
       checkHolder(tier, member, message.key, message.epoch);
-      if (tier !== 'root') listOf(orders, message.key).push({ worker: member, epoch: message.epoch });
+      listOf(orders, message.key).push({ worker: member, epoch: message.epoch });
     },
     announced: (worker, untilMs) => void graces.set(worker, untilMs),
     returned: (worker) => void graces.delete(worker),
