@@ -59,7 +59,11 @@ export function stepsOf({ isFull, reportDirectory }) {
     {
       name: `simulation, ${simulationSeconds} s`,
       command: 'tsx',
-      args: ['apps/simulator/src/main.ts', '--seconds', String(simulationSeconds)],
+      args: [
+        'apps/simulator/src/main.ts',
+        ...['--seconds', String(simulationSeconds)],
+        ...['--length', isFull ? '3' : '2'],
+      ],
       timeoutMs: 3 * MINUTE_MS + simulationSeconds * 1000,
     },
     tests('host', 12),
