@@ -1,4 +1,6 @@
 import type { Violation } from '../errors.ts';
+import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
+import { unikernelViolations } from './unikernel.ts';
 
 /*
  * Rules that concern more than one field. They look at the document as it came, because they must also speak
@@ -7,94 +9,96 @@ import type { Violation } from '../errors.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** A part of the document with its place. */
+interface Placed {
+  readonly path: string;
+  readonly fields: Fields;
+}
+
 export function crossViolations(input: unknown): Violation[] {
-  const violations: Violation[] = [];
-  const applications = objects(fieldsOf(input)?.applications);
-  violations.push(...repeatedApplications(applications));
-  for (const [index, application] of applications) {
-    const path = `applications[${index}]`;
-    const services = objects(application.microservices);
-    violations.push(...repeatedServices(path, services), ...repeatedAddresses(path, services));
-    for (const [position, service] of services) {
-      violations.push(...unikernelViolations(`${path}.microservices[${position}]`, service));
-    }
-  }
-  return violations;
+  const applications = placed('applications', fieldsOf(input)?.applications);
+  const servicesByApplication = applications.map(({ path, fields }) =>
+    placed(`${path}.microservices`, fields.microservices),
+  );
+  const services = servicesByApplication.flat();
+  return [
+    ...repeatedNames('application', applications),
+    ...servicesByApplication.flatMap((siblings) => repeatedNames('microservice', siblings)),
+    ...repeatedAddresses(services),
+    ...services.flatMap(({ path, fields }) => [
+      ...unikernelViolations(path, fields),
+      ...repeatedMounts(placed(`${path}.volumes`, fields.volumes)),
+    ]),
+  ];
 }
 
-function repeatedApplications(applications: readonly [number, Fields][]): Violation[] {
-  return repeated(applications, (fields) =>
-    joined(fields.application_name, fields.application_namespace),
-  ).map(({ index, first, key }) => ({
-    path: `applications[${index}].application_name`,
-    message: `names the application ${key} again; applications[${first}] has this name and namespace`,
-  }));
-}
-
-function repeatedServices(path: string, services: readonly [number, Fields][]): Violation[] {
-  return repeated(services, (fields) => joined(fields.microservice_name, fields.microservice_namespace)).map(
-    ({ index, first, key }) => ({
-      path: `${path}.microservices[${index}].microservice_name`,
-      message: `names the service ${key} again; microservices[${first}] has this name and namespace`,
+/** Name and namespace together are unique among siblings: they become parts of the full service name. */
+function repeatedNames(kind: 'application' | 'microservice', siblings: readonly Placed[]): Violation[] {
+  const word = kind === 'application' ? 'application' : 'service';
+  return repeated(siblings, (fields) => joined(fields[`${kind}_name`], fields[`${kind}_namespace`])).map(
+    ({ path, first, key }) => ({
+      path: `${path}.${kind}_name`,
+      message: `names the ${word} ${key} again; ${first} has this name and namespace`,
     }),
   );
 }
 
-/** Two services that wish the same service address can never both have it. */
-function repeatedAddresses(path: string, services: readonly [number, Fields][]): Violation[] {
+const CANONICAL = { rr_ip: canonicalServiceAddressV4, rr_ip_v6: canonicalServiceAddressV6 } as const;
+
+/** Two services that wish the same service address can never both have it, however it is spelled. */
+function repeatedAddresses(services: readonly Placed[]): Violation[] {
   return (['rr_ip', 'rr_ip_v6'] as const).flatMap((field) =>
-    repeated(services, (fields) => {
-      const address = fieldsOf(fields.addresses)?.[field];
-      return typeof address === 'string' && address !== '' ? address.toLowerCase() : undefined;
-    }).map(({ index, first, key }) => ({
-      path: `${path}.microservices[${index}].addresses.${field}`,
-      message: `asks for the address ${key}, which microservices[${first}] asks for too`,
+    repeated(services, ({ addresses }) => {
+      const address = fieldsOf(addresses)?.[field];
+      return typeof address === 'string' ? CANONICAL[field](address) : undefined;
+    }).map(({ path, first, key }) => ({
+      path: `${path}.addresses.${field}`,
+      message: `asks for the address ${key}, which ${first} asks for too`,
     })),
   );
 }
 
-/** root-api 5.3: `arch` lists one architecture per entry of `code`. */
-function unikernelViolations(path: string, service: Fields): Violation[] {
-  if (service.virtualization !== 'unikernel') return [];
-  const architectures = service.arch;
-  if (architectures === undefined || (Array.isArray(architectures) && architectures.length === 0)) {
-    return [{ path: `${path}.arch`, message: 'is required for a unikernel, such as ["amd64"]' }];
-  }
-  if (!Array.isArray(architectures) || typeof service.code !== 'string') return [];
-  const images = service.code.split(',').length;
-  if (images === architectures.length) return [];
-  const message = `must have one entry per image in code: ${architectures.length} for ${images}`;
-  return [{ path: `${path}.arch`, message }];
+/** One place of a container shows one volume. */
+function repeatedMounts(volumes: readonly Placed[]): Violation[] {
+  return repeated(volumes, ({ mount_path: mountPath }) =>
+    typeof mountPath === 'string' && mountPath !== ''
+      ? mountPath.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
+      : undefined,
+  ).map(({ path, first, key }) => ({
+    path: `${path}.mount_path`,
+    message: `mounts at ${JSON.stringify(key.slice(0, 60))}, where ${first} is mounted already`,
+  }));
 }
 
 function repeated(
-  entries: readonly [number, Fields][],
+  parts: readonly Placed[],
   keyOf: (fields: Fields) => string | undefined,
-): { index: number; first: number; key: string }[] {
-  const seen = new Map<string, number>();
-  const found: { index: number; first: number; key: string }[] = [];
-  for (const [index, fields] of entries) {
+): { path: string; first: string; key: string }[] {
+  const seen = new Map<string, string>();
+  const found: { path: string; first: string; key: string }[] = [];
+  for (const { path, fields } of parts) {
     const key = keyOf(fields);
     if (key === undefined) continue;
     const first = seen.get(key);
-    if (first === undefined) seen.set(key, index);
-    else found.push({ index, first, key });
+    if (first === undefined) seen.set(key, path);
+    else found.push({ path, first, key });
   }
   return found;
 }
 
 function joined(name: unknown, namespace: unknown): string | undefined {
-  return typeof name === 'string' && typeof namespace === 'string' ? `${name}.${namespace}` : undefined;
+  const areTexts = typeof name === 'string' && typeof namespace === 'string';
+  return areTexts ? `${name.slice(0, 60)}.${namespace.slice(0, 60)}` : undefined;
 }
 
 function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null ? (value as Fields) : undefined;
 }
 
-function objects(value: unknown): [number, Fields][] {
+function placed(path: string, value: unknown): Placed[] {
   if (!Array.isArray(value)) return [];
-  return value.flatMap((item, index): [number, Fields][] => {
+  return value.flatMap((item, index): Placed[] => {
     const fields = fieldsOf(item);
-    return fields === undefined ? [] : [[index, fields]];
+    return fields === undefined ? [] : [{ path: `${path}[${index}]`, fields }];
   });
 }

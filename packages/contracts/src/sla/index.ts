@@ -7,3 +7,5 @@ export {
   slaSchema,
 } from './schema.ts';
 export { type ServiceDocumentSource, serviceDocumentFrom } from './service-document.ts';
+export { type ParsedSlaText, parseSlaText, readDocumentText } from './text.ts';
+export type { ReadText } from './text-fault.ts';

@@ -89,7 +89,7 @@ describe('an invalid SLA', () => {
       'applications[0].application_name must be 1 to 30 letters and digits (no spaces, dots, dashes or underscores), not "my-app"',
       'applications[0].microservices[0].memory must be an integer of 0 or more (MB), not -5',
       'applications[0].microservices[0].port must be text such as "6080:80/tcp" (a number needs quotes), not 80',
-      'applications[0].microservices[1].microservice_name names the service nginx.test again; microservices[0] has this name and namespace',
+      'applications[0].microservices[1].microservice_name names the service nginx.test again; applications[0].microservices[0] has this name and namespace',
       'applications[0].microservices[1].arch is required for a unikernel, such as ["amd64"]',
     ]);
   });
@@ -123,7 +123,52 @@ describe('an invalid SLA', () => {
     ],
     [
       { addresses: { rr_ip_v6: 'fdff:2000::zz' } },
-      'addresses.rr_ip_v6 must be an IPv6 address that begins with fdff:20 (such as fdff:2000::1), not "fdff:2000::zz"',
+      'addresses.rr_ip_v6 must be an IPv6 address that begins with fdff:20xx (such as fdff:2000::1), not "fdff:2000::zz"',
+    ],
+    [
+      // The second group is 0020, not 20xx.
+      { addresses: { rr_ip_v6: 'fdff:20::1' } },
+      'addresses.rr_ip_v6 must be an IPv6 address that begins with fdff:20xx (such as fdff:2000::1), not "fdff:20::1"',
+    ],
+    [
+      { volumes: [{ volume_id: 'v', csi_driver: 'd', config: { 'a.b': 3 } }] },
+      'volumes[0].config["a.b"] must be text (the worker passes it on as text), not 3',
+    ],
+    [
+      { volumes: ['/data', '/data/'].map((mount_path) => ({ volume_id: 'v', csi_driver: 'd', mount_path })) },
+      'volumes[1].mount_path mounts at "/data", where applications[0].microservices[0].volumes[0] is mounted already',
+    ],
+    [
+      { volumes: [{ volume_id: 'v', csi_driver: 'd', mount_path: 'data' }] },
+      'volumes[0].mount_path must be an absolute path inside the container, not "data"',
+    ],
+    [{ volumes: [{ csi_driver: 'd' }] }, 'volumes[0].volume_id is required: must name the volume'],
+    [{ constraints: [{ cluster: 'c1' }] }, 'constraints[0].type is required: must be text'],
+    [
+      { constraints: [{ type: 'addons', needs: 'x' }] },
+      'constraints[0].needs must be a list of texts, not "x"',
+    ],
+    [
+      { connectivity: [{ con_constraints: [] }] },
+      'connectivity[0].target_microservice_id is required: must be text',
+    ],
+    [
+      {
+        connectivity: [
+          { target_microservice_id: 'x', con_constraints: [{ type: 'latency', threshold: 1, rigidness: 1 }] },
+        ],
+      },
+      'connectivity[0].con_constraints[0].convergence_time is required: must be an integer of 0 or more (seconds)',
+    ],
+    [{ platform: 3 }, 'platform must be text, not 3'],
+    [{ vm_images: 'x' }, 'vm_images must be a list of texts, not "x"'],
+    [
+      { virtualization: 'unikernel', arch: ['amd64', 'amd64'], code: 'a,b' },
+      'arch[1] names an architecture that is in the list already',
+    ],
+    [
+      { virtualization: 'unikernel', arch: ['amd64', 'arm64'], code: 'a,' },
+      'code must name an image between all of its commas, one per entry of arch',
     ],
     [
       { volumes: [{ volume_id: 'v', csi_driver: 'd', config: { size: 3 } }] },
@@ -143,6 +188,8 @@ describe('an invalid SLA', () => {
       'one_shot_delivery must be "at-least-once" or "at-most-once", not "once"',
     ],
     [{ own: ['a\0b'] }, 'own[0] must not contain the NUL character'],
+    [{ own: '\ud800' }, 'own must not contain half of a character (a lone surrogate)'],
+    [{ own: [Number.POSITIVE_INFINITY] }, 'own[0] must be a number within the range of a double'],
   ])('explains %j', (fields, message) => {
     expect(ofService(fields)).toEqual([message]);
   });
@@ -153,6 +200,18 @@ describe('an invalid SLA', () => {
       'environment[1] must have the form NAME=value, not "=..."',
       'environment[2] must have the form NAME=value, not "A B=..."',
     ]);
+  });
+
+  it('shows no part of an environment of the wrong type either', () => {
+    expect(ofService({ environment: [1234, true, null] })).toEqual([
+      'environment[0] must be text of the form NAME=value, not a number',
+      'environment[1] must be text of the form NAME=value, not true or false',
+      'environment[2] must be text of the form NAME=value, not null',
+    ]);
+    expect(ofService({ environment: { PASSWORD: 'hunter2' } })).toEqual([
+      'environment must be a list of texts NAME=value, not an object',
+    ]);
+    expect(ofService({ environment: 'PASSWORD=hunter2' }).join()).not.toContain('hunter2');
   });
 
   it('shortens long values', () => {
@@ -178,7 +237,21 @@ describe('an invalid SLA', () => {
       service({ microservice_name: 'b', addresses: { rr_ip: '10.30.0.1' } }),
     );
     expect(violations({ ...sla(), applications: [one, one] })[0]).toContain('clientsrvr.test again');
-    expect(violations(twice)[0]).toContain('which microservices[0] asks for too');
+    expect(violations(twice)[0]).toContain('which applications[0].microservices[0] asks for too');
+  });
+
+  it('refuses one service address in two applications, however it is spelled', () => {
+    const application = (name: string, address: string) => ({
+      ...{ application_name: name, application_namespace: 'test' },
+      microservices: [service({ addresses: { rr_ip_v6: address } })],
+    });
+    const input = {
+      ...sla(),
+      applications: [application('a', 'fdff:2000::1'), application('b', 'FDFF:2000:0::1')],
+    };
+    expect(violations(input)).toEqual([
+      'applications[1].microservices[0].addresses.rr_ip_v6 asks for the address fdff:2000::1, which applications[0].microservices[0] asks for too',
+    ]);
   });
 });
 
@@ -189,4 +262,63 @@ it('never throws, and never accepts silently what it would not accept again', ()
       return !parsed.ok || parseSla(parsed.sla).ok;
     }),
   );
+});
+
+describe('every field of root-api 5', () => {
+  const typed: Readonly<Record<string, readonly string[]>> = {
+    text: [
+      ...[
+        'microservice_name',
+        'microservice_namespace',
+        'virtualization',
+        'code',
+        'microserviceID',
+        'state',
+        'port',
+      ],
+      ...['sla_violation_strategy', 'target_node', 'platform', 'description'],
+    ],
+    integer: ['memory', 'vcpus', 'vgpus', 'vtpus', 'bandwidth_in', 'bandwidth_out', 'storage'],
+    flag: ['one_shot', 'privileged'],
+    list: [
+      ...['cmd', 'args', 'environment', 'added_files', 'constraints', 'connectivity', 'volumes'],
+      ...['arch', 'vm_images'],
+    ],
+    object: ['addresses'],
+  };
+  const right: Readonly<Record<string, unknown>> = { text: '', integer: 1, flag: true, list: [], object: {} };
+  const fields = Object.entries(typed).flatMap(([kind, names]) => names.map((name) => [name, kind] as const));
+
+  it.each(fields)('%s takes no null and nothing but its type, %s', (name, kind) => {
+    const wrong = Object.entries(right).filter(([other]) => other !== kind);
+    for (const value of [null, ...wrong.map(([, example]) => example)]) {
+      expect(ofService({ [name]: value }), JSON.stringify(value)).not.toEqual([]);
+    }
+  });
+
+  it.each([
+    ['addresses', ['rr_ip', 'rr_ip_v6', 'closest_ip', 'closest_ip_v6', 'instances']],
+    [
+      'constraints[0]',
+      [
+        'cluster',
+        'node',
+        'area',
+        'location',
+        'threshold',
+        'rigidness',
+        'convergence_time',
+        'needs',
+        'allowed',
+      ],
+    ],
+    ['volumes[0]', ['volume_id', 'csi_driver', 'mount_path', 'config']],
+  ])('%s takes no null either', (place, names) => {
+    for (const name of names) {
+      const part = { type: 'x', volume_id: 'v', csi_driver: 'd', [name]: null };
+      const [field = ''] = place.split('[');
+      const found = ofService({ [field]: place === field ? part : [part] });
+      expect(found.map((text) => text.split(' ')[0])).toEqual([`${place}.${name}`]);
+    }
+  });
 });

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { parseDisconnectPolicy } from './disconnect-policy.ts';
 import { parsePortMappings } from './port-mapping.ts';
 import { amount, flag, integer, list, name, nonEmptyText, record, text, texts } from './rules.ts';
+import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 
 /** Seconds between the stop signal and SIGKILL when a service does not say. */
 export const DEFAULT_STOP_GRACE_SECONDS = 10;
@@ -14,6 +15,7 @@ const port = text('must be text such as "6080:80/tcp" (a number needs quotes)').
   },
 );
 
+/** A name as every shell, runtime and worker takes it; anything may follow the first "=". */
 const environmentEntry = text('must be text of the form NAME=value').regex(/^[^=\s]+=/, {
   error: 'must have the form NAME=value',
 });
@@ -30,17 +32,13 @@ const stopGraceSeconds = z
   .min(0, { error: stopGraceRule })
   .max(LONGEST_STOP_GRACE_SECONDS, { error: stopGraceRule });
 
-const isByte = (digits: string) => /^(0|[1-9]\d{0,2})$/.test(digits) && Number(digits) <= 255;
 const serviceAddress = text().refine(
-  (value) => {
-    const parts = value.split('.');
-    return value === '' || (parts.length === 4 && value.startsWith('10.30.') && parts.every(isByte));
-  },
+  (value) => value === '' || canonicalServiceAddressV4(value) !== undefined,
   { error: 'must be an address of the form 10.30.x.y' },
 );
 const serviceAddressV6 = text().refine(
-  (value) => value === '' || (/^fdff:20/i.test(value) && z.ipv6().safeParse(value).success),
-  { error: 'must be an IPv6 address that begins with fdff:20 (such as fdff:2000::1)' },
+  (value) => value === '' || canonicalServiceAddressV6(value) !== undefined,
+  { error: 'must be an IPv6 address that begins with fdff:20xx (such as fdff:2000::1)' },
 );
 
 const addresses = record({

@@ -1,5 +1,6 @@
 import type { ServiceDocument } from '../documents.ts';
 import type { SlaMicroservice } from './schema.ts';
+import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 
 export interface ServiceDocumentSource {
   /** Name and namespace of the application that the service belongs to. */
@@ -46,11 +47,14 @@ function jobNameOf(
   return `${application.name}.${application.namespace}.${name}.${namespace}`;
 }
 
-/** Present only if `addresses` was given; an empty address counts as absent. */
+/** Present only if `addresses` was given, in the canonical spelling; an empty address counts as absent. */
 function wishedAddresses(
   microservice: SlaMicroservice,
 ): { RR_ip: string | null; RR_ip_v6: string | null } | object {
   const { addresses } = microservice;
   if (addresses === undefined) return {};
-  return { RR_ip: addresses.rr_ip || null, RR_ip_v6: addresses.rr_ip_v6 || null };
+  return {
+    RR_ip: canonicalServiceAddressV4(addresses.rr_ip ?? '') ?? null,
+    RR_ip_v6: canonicalServiceAddressV6(addresses.rr_ip_v6 ?? '') ?? null,
+  };
 }
