@@ -1,5 +1,27 @@
 export { allocateAddress, gatewayOf, isAssignable, requireHostNetwork } from './address-pool.ts';
 export {
+  type AddressBook,
+  type AddressChange,
+  type AddressKind,
+  type AddressPair,
+  type AddressPlan,
+  type AddressPoolSettings,
+  type AddressPools,
+  type AddressRange,
+  type AddressRequest,
+  type AddressRow,
+  type AddressState,
+  type AllocationContext,
+  type CursorRow,
+  createAddressBook,
+  createAddressPools,
+  DEFAULT_ADDRESS_POOLS,
+  type PoolName,
+  type PoolSettings,
+  planAllocation,
+  planRelease,
+} from './addresses/index.ts';
+export {
   type Acceptance,
   acceptanceMark,
   type ForeignChain,
