@@ -20,6 +20,7 @@ export {
   type PoolSettings,
   planAllocation,
   planRelease,
+  planUndo,
 } from './addresses/index.ts';
 export {
   type Acceptance,

@@ -1,6 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import { describe, expect, it } from 'vitest';
-import { type AddressRequest, planAllocation, planRelease } from './allocate.ts';
+import { type AddressRequest, planAllocation, planRelease, planUndo } from './allocate.ts';
 import { type AddressPoolSettings, createAddressPools } from './pools.ts';
 import { createAddressBook } from './state.ts';
 
@@ -258,4 +258,43 @@ describe('a decision', () => {
     expect(failureOf(() => book.apply(second.changes)).code).toBe('address-state-stale');
     expect([...book.rows()]).toHaveLength(2);
   });
+});
+
+describe('a decision that was not stored', () => {
+  const context = { pools: createAddressPools(), nowMs: 0, quarantineMs: QUARANTINE_MS };
+
+  it('leaves its address free, and what others got meanwhile as it is', () => {
+    const book = createAddressBook();
+    const first = planAllocation(book, instance('a'), context);
+    book.apply(first.changes);
+    const second = planAllocation(book, instance('b'), context);
+    book.apply(second.changes);
+    book.apply(planUndo(book, first.changes, 5));
+    expect(book.rowsOf('instance a')).toEqual([]);
+    expect(planAllocation(book, instance('b'), context).pair).toEqual(second.pair);
+    const later = { ...context, nowMs: 5 + QUARANTINE_MS };
+    expect(planAllocation(book, instance('c'), later).pair).toEqual(first.pair);
+  });
+
+  it('gives back to the owner what it wanted to free, unless somebody has it now', () => {
+    const book = createAddressBook();
+    const { pair, changes } = planAllocation(book, service('a'), context);
+    book.apply(changes);
+    const release = planRelease(book, 'service a', 7);
+    book.apply(release);
+    book.apply(planAllocation(book, service('b', pair.v4), context).changes);
+    book.apply(planUndo(book, release, 8));
+    expect(book.row(pair.v4)?.owner).toBe('service b');
+    expect(book.row(pair.v6)?.owner).toBe('service a');
+  });
+});
+
+it('a hole behind the cursor is found when the pool is at its end', () => {
+  const pools = createAddressPools({
+    subnetV4: { ranges: [{ first: '10.18.0.0', last: '10.18.0.64' }], prefixLength: 26 },
+  });
+  // A batch that moved the cursor was stored, one before it was not.
+  const book = createAddressBook([], [{ pool: 'subnetV4', next: '' }]);
+  const context = { pools, nowMs: 0, quarantineMs: QUARANTINE_MS };
+  expect(planAllocation(book, subnet('a'), context).pair.v4).toBe('10.18.0.0');
 });

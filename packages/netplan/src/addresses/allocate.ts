@@ -1,5 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import { type Family, formatAddress, parseAddress } from './address-text.ts';
+import type { Pool } from './pool.ts';
 import { type AddressKind, type AddressPools, POOL_OF, type PoolName } from './pools.ts';
 import type { AddressChange, AddressRow, AddressState } from './state.ts';
 
@@ -105,10 +106,10 @@ function nextFree(
   }
   const cursor = state.cursor(poolName);
   const start = cursor === undefined ? undefined : parseAddress(pool.family, cursor);
-  let candidate = cursor === '' ? undefined : pool.from(start ?? -1n);
-  while (candidate !== undefined && state.row(formatAddress(pool.family, candidate)) !== undefined) {
-    candidate = pool.after(candidate);
-  }
+  const candidate =
+    (cursor === '' ? undefined : unused(state, pool, start)) ??
+    // At the end of the pool: what lies behind the cursor without a row was lost on the way, or is new in the settings.
+    (cursor === undefined ? undefined : unused(state, pool, undefined));
   if (candidate === undefined) throw exhausted(state, poolName, waiting, { nowMs, quarantineMs });
   const following = pool.after(candidate);
   changes.push({
@@ -122,6 +123,15 @@ function nextFree(
   return formatAddress(pool.family, candidate);
 }
 
+/** The first address from `start` on that has no row. */
+function unused(state: AddressState, pool: Pool, start: bigint | undefined): bigint | undefined {
+  let candidate = pool.from(start ?? -1n);
+  while (candidate !== undefined && state.row(formatAddress(pool.family, candidate)) !== undefined) {
+    candidate = pool.after(candidate);
+  }
+  return candidate;
+}
+
 function isOut({ freedAtMs }: AddressRow, nowMs: number, quarantineMs: number): boolean {
   return freedAtMs !== null && nowMs - freedAtMs >= quarantineMs;
 }
@@ -129,6 +139,24 @@ function isOut({ freedAtMs }: AddressRow, nowMs: number, quarantineMs: number): 
 /** Takes everything from an owner. Nothing changes for one who has nothing. Pure. */
 export function planRelease(state: AddressState, owner: string, nowMs: number): readonly AddressChange[] {
   return state.rowsOf(owner).map((row) => freeing(row, nowMs));
+}
+
+/**
+ * Takes back a decision that was applied but then not stored; what happened to its addresses since stays. An address
+ * that was taken for it counts as freed. Pure.
+ */
+export function planUndo(
+  state: AddressState,
+  changes: readonly AddressChange[],
+  nowMs: number,
+): readonly AddressChange[] {
+  return changes.flatMap((change): AddressChange[] => {
+    if (change.kind === 'cursor') return [];
+    const current = state.row(change.after.address);
+    if (current?.owner !== change.after.owner || current.freedAtMs !== change.after.freedAtMs) return [];
+    const before = change.before ?? { ...change.after, owner: '', freedAtMs: nowMs };
+    return [{ kind: 'row', before: current, after: before }];
+  });
 }
 
 function freeing(row: AddressRow, nowMs: number): AddressChange {

@@ -5,6 +5,7 @@ export {
   type AllocationContext,
   planAllocation,
   planRelease,
+  planUndo,
 } from './allocate.ts';
 export type { AddressRange, PoolSettings } from './pool.ts';
 export {
