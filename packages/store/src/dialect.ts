@@ -69,13 +69,16 @@ function driverOver(port: StatementPort): Driver {
   };
 }
 
+/** How an engine wants its SQL. */
+export type SqlFlavour = Omit<Dialect, 'createDriver'>;
+
+const sqliteFlavour: SqlFlavour = {
+  createAdapter: () => new TransactionalSqliteAdapter(),
+  createIntrospector: (db) => new SqliteIntrospector(db),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+};
+
 /** A Kysely that sends compiled statements through `port`. It owns nothing and needs no closing. */
-export function kyselyOver<Schema>(port: StatementPort): Kysely<Schema> {
-  const dialect: Dialect = {
-    createAdapter: () => new TransactionalSqliteAdapter(),
-    createDriver: () => driverOver(port),
-    createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  };
-  return new Kysely<Schema>({ dialect });
+export function kyselyOver<Schema>(port: StatementPort, flavour = sqliteFlavour): Kysely<Schema> {
+  return new Kysely<Schema>({ dialect: { ...flavour, createDriver: () => driverOver(port) } });
 }

@@ -13,10 +13,12 @@ export interface MetaSchema {
 /** Keys that the store keeps for itself. */
 export const metaKey = {
   incarnation: 'store.incarnation',
-  /** Identity of the file that the incarnation was minted for. */
-  file: 'store.file',
+  /** Identity of the file, or of the database, that the incarnation was minted for. */
+  identity: 'store.file',
   /** Present in a backup until it is opened. */
   backup: 'store.backup',
+  /** The row that an opener locks, where several may open the store. */
+  lock: 'store.lock',
   /** The oldest migration that a program must know to use the store. */
   compatibleFrom: 'store.compatible-from',
 } as const;
@@ -59,12 +61,13 @@ export async function fileIdentity(path: string): Promise<string> {
   return isBirthKnown ? `${ino}:${birthtimeNs}` : `${ino}`;
 }
 
-/** An identity without time of birth matches any with the same number. */
-function isSameFile(left: string, right: string): boolean {
-  const [leftNumber, leftBirth] = left.split(':');
-  const [rightNumber, rightBirth] = right.split(':');
-  const isBirthEqual = leftBirth === undefined || rightBirth === undefined || leftBirth === rightBirth;
-  return leftNumber === rightNumber && isBirthEqual;
+/** Compares part by part; one that is unknown on either side (missing, or `-`) matches any. */
+function isSameIdentity(left: string, right: string): boolean {
+  const others = right.split(':');
+  return left.split(':').every((part, index) => {
+    const other = others[index];
+    return other === undefined || part === '-' || other === '-' || part === other;
+  });
 }
 
 export interface IncarnationPlan {
@@ -76,18 +79,19 @@ export interface IncarnationPlan {
 export interface PlanIncarnationOptions {
   readonly db: Kysely<MetaSchema>;
   readonly facts: StoreFacts;
-  readonly file: string;
+  /** Tells this database from a copy of it: parts, separated by colons. */
+  readonly identity: string;
   readonly random: Random;
   readonly logger: Logger;
 }
 
 /** Keeps the incarnation of a store that is what it was, and mints one for a new, restored or copied store. */
 export function planIncarnation(options: PlanIncarnationOptions): IncarnationPlan {
-  const { db, facts, file, random, logger } = options;
+  const { db, facts, identity, random, logger } = options;
   const stored = facts.get(metaKey.incarnation);
-  const storedFile = facts.get(metaKey.file);
+  const storedIdentity = facts.get(metaKey.identity);
   const isBackup = facts.has(metaKey.backup);
-  const isCopy = storedFile !== undefined && !isSameFile(storedFile, file);
+  const isCopy = storedIdentity !== undefined && !isSameIdentity(storedIdentity, identity);
   if (stored !== undefined && !isBackup && !isCopy) {
     return { incarnation: stored, statements: [] };
   }
@@ -99,7 +103,7 @@ export function planIncarnation(options: PlanIncarnationOptions): IncarnationPla
     incarnation,
     statements: [
       assign(db, metaKey.incarnation, incarnation),
-      assign(db, metaKey.file, file),
+      assign(db, metaKey.identity, identity),
       db.deleteFrom(metaTable).where('key', '=', metaKey.backup).compile(),
     ],
   };

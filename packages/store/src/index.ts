@@ -1,6 +1,11 @@
 export { type Generated, type Kysely, type Migration, type Selectable, sql } from 'kysely';
+export { createLease, type Lease, type LeaseOptions } from './lease.ts';
+export type { LeaseStore } from './lease-table.ts';
 export type { Migrations } from './migrations.ts';
+export type { PostgresStoreOptions } from './open-postgres-store.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './open-sqlite-store.ts';
+export { openStore, type StoreOptions } from './open-store.ts';
+export { type RestoreOptions, type RestoreResult, restoreFrom } from './restore-from.ts';
 export { type ExpectingStatement, expectChanges, type Statement } from './statement.ts';
 export type {
   CommitOptions,

@@ -2,7 +2,10 @@ import { messageOf, OakestraError } from '@oakestra/contracts';
 import type { Logger } from '@oakestra/daemon';
 import { type Kysely, type Migration, Migrator } from 'kysely';
 
-/** The steps of a schema by name. Names sort in the order of their application (`0001-instances`). */
+/**
+ * The steps of a schema by name. Names sort in the order of their application (`0001-instances`). Portable: types
+ * text, integer, bigint, real; SQLite runs them with references unchecked until the end, so no cascades there.
+ */
 export type Migrations = Readonly<Record<string, Migration>>;
 
 const migrationTable = 'kysely_migration';
@@ -51,6 +54,38 @@ export interface MigrateOptions<Schema> {
   readonly logger: Logger;
   /** The oldest migration that a program must know to use this database; undefined: the newest applied one. */
   readonly compatibleFrom: string | undefined;
+  /** Whether `db` is inside of a transaction already. */
+  readonly isInTransaction?: boolean;
+  /** Before an existing schema changes: what has to be done to be able to go back. */
+  readonly beforeUpgrade?: (pending: readonly string[]) => Promise<void>;
+}
+
+/**
+ * What there is to do. Refuses a database that a newer, incompatible program wrote, and names none where a newer,
+ * compatible one did.
+ */
+export async function planUpgrade(
+  options: Omit<MigrateOptions<unknown>, 'isInTransaction' | 'beforeUpgrade'>,
+): Promise<MigrationPlan & { readonly isNew: boolean }> {
+  const { db, migrations, path, logger, compatibleFrom } = options;
+  const known = Object.keys(migrations);
+  const applied = await appliedMigrations(db as unknown as Kysely<MigrationSchema>);
+  const { pending, unknown } = planMigrations(known, applied);
+  const isNew = applied.length === 0;
+  if (unknown.length === 0) {
+    return { pending, unknown, isNew };
+  }
+  if (compatibleFrom !== undefined && known.includes(compatibleFrom)) {
+    logger.warn('a newer version wrote this store; it says that this version can use it', { path, unknown });
+    return { pending: [], unknown, isNew };
+  }
+  throw new OakestraError(
+    'unsupported',
+    'store-newer-than-program',
+    `The store ${path} was written by a newer version (it has ${unknown.join(', ')}, unknown here). ` +
+      'Start that version, or restore a backup from before the upgrade.',
+    { details: { path, unknown } },
+  );
 }
 
 /**
@@ -58,31 +93,18 @@ export interface MigrateOptions<Schema> {
  * incompatible program wrote. Returns what was missing on either side.
  */
 export async function migrate<Schema>(options: MigrateOptions<Schema>): Promise<MigrationPlan> {
-  const { db, migrations, path, logger, compatibleFrom } = options;
-  const known = Object.keys(migrations);
-  const applied = await appliedMigrations(db as unknown as Kysely<MigrationSchema>);
-  const { pending, unknown } = planMigrations(known, applied);
-  if (unknown.length > 0) {
-    if (compatibleFrom !== undefined && known.includes(compatibleFrom)) {
-      logger.warn('a newer version wrote this store; it says that this version can use it', {
-        path,
-        unknown,
-      });
-      return { pending: [], unknown };
-    }
-    throw new OakestraError(
-      'unsupported',
-      'store-newer-than-program',
-      `The store ${path} was written by a newer version (it has ${unknown.join(', ')}, unknown here). ` +
-        'Start that version, or restore a backup from before the upgrade.',
-      { details: { path, unknown } },
-    );
-  }
+  const { db, migrations, path, logger } = options;
+  const plan = await planUpgrade({ ...options, db: db as unknown as Kysely<unknown> });
+  const { pending } = plan;
   if (pending.length === 0) {
-    return { pending, unknown };
+    return plan;
+  }
+  if (!plan.isNew) {
+    await options.beforeUpgrade?.(pending);
   }
   const migrator = new Migrator({
     db,
+    disableTransactions: options.isInTransaction ?? false,
     provider: { getMigrations: async () => ({ ...migrations }) },
     // Kysely orders by time of application, which a machine without a battery clock gets wrong; checked above.
     allowUnorderedMigrations: true,
@@ -92,7 +114,7 @@ export async function migrate<Schema>(options: MigrateOptions<Schema>): Promise<
     throw migrationError(error, path, results?.find((result) => result.status === 'Error')?.migrationName);
   }
   logger.info('brought the schema of the store up to date', { path, applied: pending });
-  return { pending, unknown };
+  return plan;
 }
 
 function migrationError(cause: unknown, path: string, name: string | undefined): OakestraError {

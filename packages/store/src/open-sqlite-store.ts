@@ -1,23 +1,16 @@
 import { resolve } from 'node:path';
-import { OakestraError } from '@oakestra/contracts';
 import { type Clock, type Logger, type Random, randomHex } from '@oakestra/daemon';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { completeFacts } from './complete-facts.ts';
 import { kyselyOver, type StatementPort } from './dialect.ts';
-import {
-  assign,
-  createMetaTable,
-  fileIdentity,
-  type MetaSchema,
-  metaKey,
-  metaTable,
-  planIncarnation,
-  readFacts,
-} from './incarnation.ts';
+import { assign, createMetaTable, fileIdentity, type MetaSchema, metaKey, readFacts } from './incarnation.ts';
 import { type Migrations, migrate } from './migrations.ts';
 import { compileStatement, type Statement } from './statement.ts';
-import type { CommitOptions, Store, StoreCapabilities, StoreMeta } from './store.ts';
+import type { CommitOptions, Store, StoreCapabilities } from './store.ts';
+import { createMeta } from './store-meta.ts';
 import { createThreadClient, type ThreadClient } from './thread-client.ts';
 import { createTransactionRunner, type TransactionRunner } from './transaction.ts';
+import { keepUpgradeBackup } from './upgrade-backup.ts';
 
 const defaultBusyTimeoutMs = 2_000;
 const capabilities: StoreCapabilities = { sharedByProcesses: false, fileBackup: true };
@@ -40,28 +33,6 @@ export interface SqliteStoreOptions {
   readonly syncDelayMs?: number;
 }
 
-function createMeta(db: Kysely<MetaSchema>, commit: Store<unknown>['commit']): StoreMeta {
-  function assignment(key: string, value: string): Statement {
-    if (key.startsWith('store.')) {
-      throw new OakestraError(
-        'invalid',
-        'store-meta-reserved',
-        `The key ${key} is reserved: choose another prefix.`,
-      );
-    }
-    return assign(db, key, value);
-  }
-  return {
-    async get(key) {
-      const row = await db.selectFrom(metaTable).select('value').where('key', '=', key).executeTakeFirst();
-      return row?.value;
-    },
-    set: (key, value, options) =>
-      commit([assignment(key, value)], { durability: options?.durability ?? 'full' }),
-    assignment,
-  };
-}
-
 interface OpenParts {
   readonly options: SqliteStoreOptions;
   readonly path: string;
@@ -72,33 +43,32 @@ interface OpenParts {
 }
 
 /** Checks and completes what is on the disk; returns the incarnation. Writes nothing when nothing changes. */
-async function prepare({ options, path, transactions, metaDb, commit }: OpenParts): Promise<string> {
-  const { migrations, logger, random } = options;
-  let facts = await readFacts(metaDb);
-  const { unknown } = await migrate({
+async function prepare({ options, path, thread, transactions, metaDb, commit }: OpenParts): Promise<string> {
+  const { migrations, logger, random, clock } = options;
+  const facts = await readFacts(metaDb);
+  const plan = await migrate({
     db: transactions.migrationDb<unknown>('deferred'),
     migrations,
     path,
     logger,
     compatibleFrom: facts?.get(metaKey.compatibleFrom),
+    beforeUpgrade: () => keepUpgradeBackup({ path, thread, logger, clock }),
   });
-  const statements: Statement[] = [];
-  if (facts === undefined) {
-    statements.push(createMetaTable(metaDb));
-    facts = new Map();
+  const { incarnation, statements } = completeFacts({
+    db: metaDb,
+    facts: facts ?? new Map(),
+    migrations,
+    plan,
+    compatibleFrom: options.compatibleFrom,
+    identity: await fileIdentity(path),
+    random,
+    logger,
+  });
+  const missing = facts === undefined ? [createMetaTable(metaDb)] : [];
+  if (missing.length + statements.length > 0) {
+    await commit([...missing, ...statements], { durability: 'full' });
   }
-  const compatibleFrom = options.compatibleFrom ?? Object.keys(migrations).sort().at(-1);
-  const isChanged = compatibleFrom !== facts.get(metaKey.compatibleFrom);
-  // Only the newest program that used the store knows who else may.
-  if (compatibleFrom !== undefined && isChanged && unknown.length === 0) {
-    statements.push(assign(metaDb, metaKey.compatibleFrom, compatibleFrom));
-  }
-  const plan = planIncarnation({ db: metaDb, facts, file: await fileIdentity(path), random, logger });
-  statements.push(...plan.statements);
-  if (statements.length > 0) {
-    await commit(statements, { durability: 'full' });
-  }
-  return plan.incarnation;
+  return incarnation;
 }
 
 /**
@@ -144,6 +114,7 @@ export async function openSqliteStore<Schema>(options: SqliteStoreOptions): Prom
       return incarnation;
     },
     meta: createMeta(metaDb, commit),
+    nowMs: sql<number>`cast((julianday('now') - 2440587.5) * 86400000 as integer)`,
     get statistics() {
       return thread.statistics;
     },

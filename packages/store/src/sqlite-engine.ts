@@ -8,6 +8,7 @@ import type {
   Durability,
   Failure,
   References,
+  Row,
   StatementResult,
   ThreadSettings,
   WireStatement,
@@ -240,6 +241,14 @@ function undone(): StoreFault {
   return new StoreFault('session', 'an earlier failure has already undone the transaction');
 }
 
+/** A backup that does not open, or not all of it, is none. */
+function checkIntegrity(copy: InstanceType<typeof DatabaseSync>): void {
+  const [found] = copy.prepare('PRAGMA integrity_check(1)').all() as Row[];
+  if (found?.integrity_check !== 'ok') {
+    throw new StoreFault('internal', `the backup is damaged: ${String(found?.integrity_check)}`);
+  }
+}
+
 /** Copies the database to `path`, which appears only when it is complete and on the disk. */
 function writeBackup(db: SqliteConnection, path: string, mark: string): void {
   if (existsSync(path)) {
@@ -252,6 +261,9 @@ function writeBackup(db: SqliteConnection, path: string, mark: string): void {
     db.run({ sql: 'VACUUM INTO ?', parameters: [partial] });
     const copy = new DatabaseSync(partial);
     try {
+      checkIntegrity(copy);
+      // An older program may have ended before it wrote this table.
+      copy.exec('CREATE TABLE IF NOT EXISTS oakestra_meta (key text PRIMARY KEY, value text NOT NULL)');
       copy.prepare("INSERT OR REPLACE INTO oakestra_meta (key, value) VALUES ('store.backup', ?)").run(mark);
     } finally {
       copy.close();

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder } from 'kysely';
 import type { Statement } from './statement.ts';
 import type { ThreadStatistics } from './thread-client.ts';
 import type { Durability } from './thread-protocol.ts';
@@ -34,16 +34,21 @@ export interface StoreMeta {
  * The one door to a database. Portable schema: text, integer, bigint (safe integers), real; JSON as text.
  *
  * Errors are of class `OakestraError`: `exhausted` (disk full, overload), `unavailable` (disk failed, store closed),
- * `conflict` (constraint, expectation, in use elsewhere). After an `unavailable` commit it is not known whether
+ * `conflict` (constraint, expectation, in use elsewhere), `timeout` (undone because it took too long). After an `unavailable` commit it is not known whether
  * the batch was stored.
  */
 export interface Store<Schema> {
   /** For reads, and for building the queries that `commit` takes. A change executed through it is refused. */
   readonly db: Kysely<Schema>;
   readonly capabilities: StoreCapabilities;
-  /** 32 hexadecimal digits: new when the store was created, restored from a backup, or copied. */
+  /**
+   * 32 hexadecimal digits: new when the store was created, restored from a backup, or copied, as far as that can
+   * be noticed when it is opened (on PostgreSQL: see `postgres-identity.ts`).
+   */
   readonly incarnation: string;
   readonly meta: StoreMeta;
+  /** The clock of the database in a query: Unix milliseconds, the same for everybody who shares the store. */
+  readonly nowMs: RawBuilder<number>;
   /** Counters since the store was opened. */
   readonly statistics: ThreadStatistics;
   /**
@@ -54,7 +59,8 @@ export interface Store<Schema> {
   commit(statements: readonly Statement[], options: CommitOptions): Promise<void>;
   /**
    * Read, decide, write. Other requests wait meanwhile: keep it short, and use only `tx` inside. Where a
-   * condition on one row is enough, `commit` with `expectChanges` is faster.
+   * condition on one row is enough, `commit` with `expectChanges` is faster. Where several processes share the
+   * store, `work` runs again when another one was in the way: it must change nothing but what `tx` changes.
    */
   transaction<T>(work: (tx: Kysely<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Replaces the incarnation, after a restore that the store could not notice by itself. */

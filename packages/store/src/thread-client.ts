@@ -1,6 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { messageOf, OakestraError } from '@oakestra/contracts';
 import type { CancelTimer, Clock, Logger } from '@oakestra/daemon';
+import { createHealthLog } from './health-log.ts';
+import { sizeOfStatements } from './request-size.ts';
 import { startSqliteThread } from './start-thread.ts';
 import { closedError, storeError } from './store-error.ts';
 import type {
@@ -15,7 +17,6 @@ import type {
 
 /** More waiting than this means that the disk cannot follow; refusing beats running out of memory. */
 const waitingLimitBytes = 32 * 1024 * 1024;
-const requestOverheadBytes = 512;
 /** Closing waits this long for the disk to take what is queued. */
 const closeDeadlineMs = 60_000;
 const slowGroupMs = 1_000;
@@ -64,15 +65,9 @@ export interface ThreadClientOptions {
 }
 
 function sizeOf(body: ThreadRequestBody): number {
-  const statements = body.kind === 'commit' ? body.statements : 'statement' in body ? [body.statement] : [];
-  let bytes = requestOverheadBytes;
-  for (const { sql, parameters } of statements) {
-    bytes += sql.length + requestOverheadBytes;
-    for (const value of parameters) {
-      bytes += typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : 0;
-    }
-  }
-  return bytes;
+  return sizeOfStatements(
+    body.kind === 'commit' ? body.statements : 'statement' in body ? [body.statement] : [],
+  );
 }
 
 /** Starts the thread with the first request, and anew when it ended. */
@@ -84,7 +79,7 @@ export function createThreadClient(options: ThreadClientOptions): ThreadClient {
   let running: RunningThread | undefined;
   let nextId = 1;
   let closing: Promise<void> | undefined;
-  let failedSince: string | undefined;
+  const health = createHealthLog(logger, { path });
   let lastSlowMs = Number.NEGATIVE_INFINITY;
 
   function noteGroup({ batches, syncs, durationMs }: GroupReport): void {
@@ -95,18 +90,6 @@ export function createThreadClient(options: ThreadClientOptions): ThreadClient {
     if (durationMs > slowGroupMs && nowMs - lastSlowMs > slowGroupSilenceMs) {
       lastSlowMs = nowMs;
       logger.warn('the disk of the store is slow', { path, durationMs: Math.round(durationMs), batches });
-    }
-  }
-
-  /** Says once that writing fails, and once that it works again. */
-  function noteHealth(error: OakestraError | undefined): void {
-    const isFault = error !== undefined && (error.kind === 'exhausted' || error.kind === 'unavailable');
-    if (isFault && failedSince !== error.code) {
-      failedSince = error.code;
-      logger.error(error.message, { code: error.code, ...error.details });
-    } else if (error === undefined && failedSince !== undefined) {
-      failedSince = undefined;
-      logger.info('the store writes again', { path });
     }
   }
 
@@ -121,7 +104,7 @@ export function createThreadClient(options: ThreadClientOptions): ThreadClient {
     const isRead = kind === 'read';
     const error = failure === undefined ? undefined : storeError(failure, path, isRead ? 'read' : 'write');
     if (error !== undefined || kind === 'commit') {
-      noteHealth(error);
+      health.note(error);
     }
     if (error === undefined) {
       waiting.resolve(result ?? nothing);

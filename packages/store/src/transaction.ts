@@ -1,12 +1,10 @@
-import { OakestraError } from '@oakestra/contracts';
-import type { CancelTimer, Clock } from '@oakestra/daemon';
+import type { Clock } from '@oakestra/daemon';
 import type { Kysely } from 'kysely';
 import { kyselyOver } from './dialect.ts';
 import type { TransactionOptions } from './store.ts';
 import type { ThreadClient } from './thread-client.ts';
 import type { References } from './thread-protocol.ts';
-
-const defaultTimeoutMs = 5_000;
+import { defaultTransactionTimeoutMs, withTransactionDeadline } from './transaction-deadline.ts';
 
 export interface TransactionRunner {
   run<Schema, T>(work: (tx: Kysely<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
@@ -17,17 +15,6 @@ export interface TransactionRunner {
 /** Transactions over several trips to the thread. The thread keeps everything else waiting meanwhile. */
 export function createTransactionRunner(thread: ThreadClient, clock: Clock): TransactionRunner {
   let nextSession = 1;
-
-  function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-    let cancel: CancelTimer = () => {};
-    const overdue = new Promise<never>((_resolve, reject) => {
-      cancel = clock.setTimer(timeoutMs, () => {
-        const text = `A transaction was undone because it took longer than ${timeoutMs} ms. Wait for nothing but \`tx\` inside.`;
-        reject(new OakestraError('timeout', 'store-transaction-timeout', text));
-      });
-    });
-    return Promise.race([work, overdue]).finally(() => cancel());
-  }
 
   return {
     async run<Schema, T>(work: (tx: Kysely<Schema>) => Promise<T>, options: TransactionOptions = {}) {
@@ -40,7 +27,11 @@ export function createTransactionRunner(thread: ThreadClient, clock: Clock): Tra
       await thread.request({ kind: 'begin', session, durability, references: 'enforced' });
       let result: T;
       try {
-        result = await withDeadline(work(tx), options.timeoutMs ?? defaultTimeoutMs);
+        result = await withTransactionDeadline(
+          clock,
+          work(tx),
+          options.timeoutMs ?? defaultTransactionTimeoutMs,
+        );
       } catch (error) {
         // The reason of the failure counts; that undoing fails too only says that it was undone already.
         await thread.request({ kind: 'end', session, outcome: 'rollback' }).catch(() => {});
