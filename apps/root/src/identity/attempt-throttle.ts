@@ -1,5 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import type { Clock } from '@oakestra/daemon';
+import { networkOf } from './network-of.ts';
 
 /**
  * Slows down guessing of one user's password from one address: each wrong attempt doubles the time until the
@@ -70,15 +71,6 @@ export function createAttemptThrottle(clock: Clock): AttemptThrottle {
 
 function delayAfter(failures: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
-}
-
-/** Whoever has one IPv6 address usually has 2^64 of them. */
-function networkOf(address: string): string {
-  if (!address.includes(':') || address.includes('.')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':');
-  if (tail !== undefined) while (groups.length < 4) groups.push('0');
-  return groups.slice(0, 4).join(':');
 }
 
 function tooMany(waitMs: number): OakestraError {

@@ -147,6 +147,9 @@ describe('tokens (root-api 3.1)', () => {
       nbf: nowS,
       exp: nowS + 600,
       jti: expect.any(String),
+      sid: expect.any(String),
+      uid: expect.stringMatching(/^[0-9a-f]{24}$/),
+      gen: 0,
       csrf: expect.any(String),
     });
     expect(decodeJwt(refreshToken)).toMatchObject({ type: 'refresh', exp: nowS + 30 * 86_400 });

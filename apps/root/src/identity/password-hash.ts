@@ -1,13 +1,15 @@
 import { pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { OakestraError } from '@oakestra/contracts';
+import { createFairGate } from './fair-gate.ts';
 
 /** Passwords on their way to and from the store. Nothing here blocks the event loop. */
 export interface PasswordHasher {
-  /** An argon2id hash with a salt of its own. */
-  hash(password: string): Promise<string>;
+  /** An argon2id hash with a salt of its own. `origin`: whose turn it takes; see `FairGate`. */
+  hash(password: string, origin?: string): Promise<string>;
   /** Also verifies the `pbkdf2:sha256` hashes of imported databases (root-api 3.4). */
-  verify(hash: string, password: string): Promise<boolean>;
+  verify(hash: string, password: string, origin?: string): Promise<boolean>;
+  /** Whether the hash is of another kind than those that `hash` makes. */
+  isOutdated(hash: string): boolean;
 }
 
 const CONCURRENT = 2;
@@ -15,6 +17,7 @@ const LONGEST_QUEUE = 64;
 /** Above this an imported hash would be a way to keep the machine busy. */
 const MOST_ITERATIONS = 10_000_000;
 const IMPORTED = /^pbkdf2:sha256:(\d{1,8})\$([^$]+)\$([0-9a-f]{64})$/;
+const CURRENT_FORM = '$argon2id$v=19$m=19456,t=2,p=1$';
 const derive = promisify(pbkdf2);
 
 /**
@@ -22,14 +25,15 @@ const derive = promisify(pbkdf2);
  * two run at a time, and those that wait are limited (`exhausted`, `login-busy`).
  */
 export function createPasswordHasher(): PasswordHasher {
-  const admit = createGate();
+  const gate = createFairGate({ concurrent: CONCURRENT, longestQueue: LONGEST_QUEUE });
   return {
-    hash: (password) =>
-      admit(async () => {
+    hash: (password, origin = '') =>
+      gate.run(origin, async () => {
         const argon2 = await import('@node-rs/argon2');
         return argon2.hash(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
       }),
-    verify: (hash, password) => admit(() => verifyHash(hash, password)),
+    verify: (hash, password, origin = '') => gate.run(origin, () => verifyHash(hash, password)),
+    isOutdated: (hash) => !hash.startsWith(CURRENT_FORM),
   };
 }
 
@@ -45,29 +49,4 @@ async function verifyHash(hash: string, password: string): Promise<boolean> {
   if (!hash.startsWith('$argon2id$')) return false;
   const argon2 = await import('@node-rs/argon2');
   return argon2.verify(hash, password);
-}
-
-function createGate(): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const queue: (() => void)[] = [];
-  return async (work) => {
-    if (running >= CONCURRENT) {
-      if (queue.length >= LONGEST_QUEUE) {
-        throw new OakestraError(
-          'exhausted',
-          'login-busy',
-          'Too many logins at the same time. Try again in a few seconds.',
-        );
-      }
-      // Whoever ends hands its place over, so `running` stays as it is.
-      await new Promise<void>((resolve) => queue.push(resolve));
-    } else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  };
 }

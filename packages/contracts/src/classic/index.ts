@@ -20,3 +20,16 @@ export {
 } from './errors.ts';
 export { type LoginRequest, loginRequestSchema } from './requests.ts';
 export { classicStatus } from './status.ts';
+export {
+  type ClassicOrganisation,
+  type ClassicUser,
+  type OrganisationRequest,
+  organisationRequestSchema,
+  organisationToWire,
+  passwordChangeRequestSchema,
+  passwordResetConfirmationSchema,
+  passwordResetRequestSchema,
+  registerRequestSchema,
+  userChangeRequestSchema,
+  userToWire,
+} from './users.ts';
