@@ -3,6 +3,7 @@ import { ensureIdentity } from '@oakestra/pki/authority';
 import { composeRoot, openRootCertificates, type RootSettings, rootSettings } from '@oakestra/root';
 import { runTier } from './run-tier.ts';
 import type { Machine, Tier } from './tier.ts';
+import { version } from './version.ts';
 
 /** A daemon on the machine of the root that needs a certificate. */
 export interface Member {
@@ -30,7 +31,7 @@ export const tier: RootTier = {
   summary:
     'The root knows users, applications and clusters, serves the API, and hands instances to the clusters that join it.',
   settings: rootSettings,
-  compose: composeRoot,
+  compose: (context) => composeRoot({ ...context, version }),
   async issueCertificates({ settings, members, clock, random, logger }) {
     const { stateDirectory, certificateNames: furtherNames } = settings;
     const { authority } = await openRootCertificates({ stateDirectory, furtherNames, clock, random, logger });

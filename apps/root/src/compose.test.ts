@@ -48,9 +48,11 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
     adminPassword: PASSWORD,
     stateDirectory: folder.path,
     certificateNames: [],
+    corsOrigins: [],
     restartGraceMs: 1000,
   };
   composeRoot({
+    version: 'test',
     ...{ settings, lifecycle, logger, clock, random: systemRandom() },
     ...(storeFaults === undefined ? {} : { storeFaults }),
   });

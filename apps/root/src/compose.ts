@@ -11,7 +11,13 @@ import {
   type Teardown,
   watchEventLoopLag,
 } from '@oakestra/daemon';
-import { openSqliteStore, type SqliteStoreOptions } from '@oakestra/store';
+import { openSqliteStore, probeStore, type SqliteStoreOptions } from '@oakestra/store';
+import {
+  apiFace,
+  createIdempotencyKeys,
+  type IdempotencySchema,
+  idempotencyMigrations,
+} from './api/index.ts';
 import {
   type Applications,
   type ApplicationsSchema,
@@ -19,7 +25,7 @@ import {
   openApplications,
 } from './applications/index.ts';
 import { openRootCertificates } from './certificates.ts';
-import { createClassicFace, plainHttpPolicy } from './classic/index.ts';
+import { classicFace } from './classic/index.ts';
 import {
   type ClustersSchema,
   clustersMigrations,
@@ -28,11 +34,15 @@ import {
   openClusterRegistry,
 } from './clusters/index.ts';
 import { type DeploymentsSchema, deploymentsMigrations, startDeployments } from './deployments/index.ts';
-import { createDualServer } from './http-server.ts';
+import { type EventsSchema, eventsMigrations, openEventJournal } from './events/index.ts';
+import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { type IdentitySchema, identityMigrations, openIdentity } from './identity/index.ts';
+import { createMetrics, operationsFace } from './operations/index.ts';
 import type { RootSettings } from './settings.ts';
 
 export interface RootContext {
+  /** Of the program, for people. */
+  readonly version: string;
   readonly settings: RootSettings;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
@@ -46,7 +56,12 @@ const LAG_CHECK_MS = 1000;
 /** Requests under way get a second. */
 const API_STOP_MS = 1200;
 
-type RootSchema = ApplicationsSchema & ClustersSchema & DeploymentsSchema & IdentitySchema;
+type RootSchema = ApplicationsSchema &
+  ClustersSchema &
+  DeploymentsSchema &
+  EventsSchema &
+  IdempotencySchema &
+  IdentitySchema;
 
 /** Adds the parts of a root orchestrator, in the order of their start. */
 export function composeRoot({ lifecycle, ...context }: RootContext): void {
@@ -55,7 +70,7 @@ export function composeRoot({ lifecycle, ...context }: RootContext): void {
 }
 
 async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Teardown): Promise<void> {
-  const { settings, logger, clock, random, storeFaults } = context;
+  const { settings, logger, clock, random, storeFaults, version } = context;
   const { stateDirectory } = settings;
   const lock = await lockStateDirectory(stateDirectory);
   teardown.add('lock', () => lock.release());
@@ -73,6 +88,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
       ...applicationsMigrations,
       ...clustersMigrations,
       ...deploymentsMigrations,
+      ...eventsMigrations,
+      ...idempotencyMigrations,
       ...identityMigrations,
     },
     logger,
@@ -102,6 +119,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
     restartGraceMs: settings.restartGraceMs,
   });
+  const events = await openEventJournal({ store, clock, logger });
+  teardown.add('events', () => events.stop());
   let applications: Applications | undefined;
   const deployments = await startDeployments({
     store: store,
@@ -111,6 +130,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     clusters: () => registry.all().map((cluster) => cluster.id),
     send: links.send,
     dropLinks: links.dropAll,
+    onEvent: events.add,
     onAdopted(service) {
       // Before they are open there is nothing to do: they look for such services themselves when they open.
       applications?.adoptFromBelow(service).catch((error: unknown) => {
@@ -137,17 +157,39 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const clusterPort = await links.listen(deployments);
 
   const http = createDualServer(tls, clock);
-  const face = createClassicFace({
-    identity,
-    applications,
-    deployments,
-    clusters: createClusterViews(registry, deployments, links.lastSeenAtMs),
+  const clusters = createClusterViews(registry, deployments, links.lastSeenAtMs);
+  const metrics = createMetrics({ deployments, clusters, store, version });
+  const stopping = new AbortController();
+  const parts = { identity, applications, deployments, clusters, logger };
+  const { allowLegacy, corsOrigins } = settings;
+  const app = createHttpApp({
+    faces: [
+      classicFace(parts),
+      apiFace({
+        ...parts,
+        ...{ events, clock, version },
+        idempotency: createIdempotencyKeys(store, clock),
+        stopping: stopping.signal,
+      }),
+      operationsFace({
+        metrics,
+        identity,
+        checks: [{ name: 'store', check: () => probeStore(store, clock.nowMs()) }],
+      }),
+    ],
     logger,
+    // Old dashboards are served from another port than the one that they call.
+    cors: allowLegacy.length > 0 ? 'any' : corsOrigins,
     serverFactory: http.serverFactory,
-    plainHttpPolicy: plainHttpPolicy({ allowLegacy: settings.allowLegacy }),
+    plainHttpPolicy: plainHttpPolicy({ allowLegacy }),
+    onAnswered: metrics.answered,
   });
-  await face.ready();
+  await app.ready();
   const apiPort = await http.listen({ host: settings.listen, port: settings.apiPort });
-  teardown.add('API', () => http.close(), API_STOP_MS);
+  const closeApi = (): Promise<void> => {
+    stopping.abort();
+    return http.close();
+  };
+  teardown.add('API', closeApi, API_STOP_MS);
   logger.info('root is ready', { apiPort, clusterPort });
 }

@@ -19,6 +19,12 @@ export const rootSettings = defineSettings({
     description:
       'Address ranges that may use plain HTTP, such as 192.0.2.0/24. Passwords are readable on the way.',
   },
+  corsOrigins: {
+    type: settingType.list(settingType.text()),
+    default: [],
+    description:
+      'Origins of web pages that may call the API, such as https://dashboard.example.org; with allow-legacy: all.',
+  },
   adminPassword: {
     type: settingType.text(),
     isOptional: true,

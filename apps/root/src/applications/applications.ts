@@ -16,6 +16,8 @@ export interface ApplicationView {
   readonly document: JsonObject;
   /** In the order of their submission. */
   readonly serviceIds: readonly string[];
+  /** No two applications share one. */
+  readonly createdAtMs: number;
 }
 
 /**

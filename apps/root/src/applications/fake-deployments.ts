@@ -46,5 +46,6 @@ export function createFakeDeployments(): FakeDeployments {
     requestInstance: noInstances,
     removeInstance: noInstances,
     removeAllInstances: noInstances,
+    setReplicas: noInstances,
   };
 }

@@ -227,7 +227,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   }
 
   function viewOf(record: ApplicationRecord): ApplicationView {
-    const { id, ownerUserId, name, namespace, document } = record;
+    const { id, ownerUserId, name, namespace, document, createdAtMs } = record;
     const description = typeof document.application_desc === 'string' ? document.application_desc : '';
     return {
       id,
@@ -237,6 +237,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
       description,
       document,
       serviceIds: services.living(record.serviceIds),
+      createdAtMs,
     };
   }
 

@@ -8,8 +8,8 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
-import { type ClassicFaceParts, classicRoutes, createClassicFace } from './classic-face.ts';
-import { createFakeClusters, createFakeDeployments } from './fakes.ts';
+import { type ClassicFaceParts, classicRoutes } from './classic-face.ts';
+import { createClassicFace, createFakeClusters, createFakeDeployments } from './fakes.ts';
 
 const clusterId = '6b02a0761c5b34961e7f558b';
 const cluster = {
@@ -65,7 +65,7 @@ afterAll(async () => {
 });
 
 type Request = InjectOptions & { token?: string };
-const call = (method: 'GET' | 'POST' | 'DELETE', url: string, request: Request = {}) => {
+const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, request: Request = {}) => {
   const { token = adminToken, headers, ...rest } = request;
   const authorization = token === '' ? {} : { authorization: `Bearer ${token}` };
   return app.inject({ method, url, headers: { ...authorization, ...headers }, ...rest });

@@ -1,6 +1,15 @@
 import { OakestraError } from '@oakestra/contracts';
+import type { Logger } from '@oakestra/daemon';
+import type { FastifyInstance } from 'fastify';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
 import type { Deployments, InstanceView, ServiceView } from '../deployments/index.ts';
+import { createHttpApp } from '../http/index.ts';
+import { type ClassicFaceParts, classicFace } from './classic-face.ts';
+
+/** The classic face alone, without a listener. */
+export function createClassicFace(parts: ClassicFaceParts & { readonly logger: Logger }): FastifyInstance {
+  return createHttpApp({ faces: [classicFace(parts)], logger: parts.logger, cors: 'any' });
+}
 
 /** Services and instances in memory; every instance runs on `clusterId` as soon as it is asked for. */
 export function createFakeDeployments(clusterId: string): Deployments & { clear(): void } {
@@ -39,6 +48,11 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
     },
     async removeAllInstances(id) {
       services.set(id, { ...existing(id), instances: [] });
+    },
+    async setReplicas(id, count) {
+      const { instances } = existing(id);
+      for (const { number } of instances.slice(count)) await this.removeInstance(id, number);
+      for (let missing = count - instances.length; missing > 0; missing -= 1) await this.requestInstance(id);
     },
   };
 }

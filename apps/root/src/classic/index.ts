@@ -1,2 +1,1 @@
-export { createClassicFace } from './classic-face.ts';
-export { plainHttpPolicy } from './plain-http.ts';
+export { classicFace } from './classic-face.ts';

@@ -2,12 +2,6 @@ import type { JsonObject } from '@oakestra/contracts';
 import type { ClassicEncoding } from '@oakestra/contracts/classic';
 import type { Principal } from '../identity/index.ts';
 
-/**
- * Who may call a route: anybody; whoever holds a refresh token; users with an access token; users whose token
- * carries the role `Admin`.
- */
-export type Access = 'public' | 'refresh' | 'user' | 'admin';
-
 export interface Call {
   readonly parameters: Readonly<Record<string, string>>;
   /** The parsed body where the route takes one; otherwise empty. */
@@ -21,7 +15,7 @@ export interface Reply {
 }
 
 interface RouteBase {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Without trailing slash; both forms are served (root-api 2.1). */
   readonly path: string;
   /** Default: the body is not looked at, whatever it is. */

@@ -13,6 +13,7 @@ import {
   createArbiter,
   type DownReason,
   type Effects,
+  type InstanceRecord,
   type Schedule,
   type StoredState,
 } from '@oakestra/ownership';
@@ -56,6 +57,8 @@ export interface RootCore {
   requestInstance(serviceId: string): number;
   removeInstance(serviceId: string, number: number): void;
   removeAllInstances(serviceId: string): void;
+  /** Asks for what is missing, removes what is too much: first what does not run, then the youngest. */
+  setReplicas(serviceId: string, count: number): void;
 
   clusterUp(id: string, greeting: Greeting): void;
   clusterDown(id: string, reason: DownReason): void;
@@ -124,6 +127,18 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     return keys;
   };
 
+  const requestInstance = (serviceId: string): number => {
+    const service = known(serviceId);
+    const number = service.nextInstanceNumber;
+    write({ ...service, nextInstanceNumber: number + 1 });
+    arbiter.want({
+      key: instanceKey(serviceId, number),
+      document: service.document,
+      ownerUserId: service.ownerUserId,
+    });
+    return number;
+  };
+
   const learnService = (key: InstanceKey): void => {
     const record = arbiter.record(key);
     if (record === undefined) return;
@@ -170,17 +185,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     serviceByJobName: (jobName) => services.get(idByJobName.get(jobName) ?? ''),
     services: () => services.values(),
 
-    requestInstance(serviceId) {
-      const service = known(serviceId);
-      const number = service.nextInstanceNumber;
-      write({ ...service, nextInstanceNumber: number + 1 });
-      arbiter.want({
-        key: instanceKey(serviceId, number),
-        document: service.document,
-        ownerUserId: service.ownerUserId,
-      });
-      return number;
-    },
+    requestInstance,
 
     removeInstance(serviceId, number) {
       known(serviceId);
@@ -192,6 +197,16 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     removeAllInstances(serviceId) {
       known(serviceId);
       for (const key of keysOf(serviceId)) arbiter.unwant(key);
+    },
+
+    setReplicas(serviceId, count) {
+      known(serviceId);
+      const wanted = keysOf(serviceId)
+        .map((key) => arbiter.record(key))
+        .filter((record) => record?.wanted === 'running') as InstanceRecord[];
+      for (let missing = count - wanted.length; missing > 0; missing -= 1) requestInstance(serviceId);
+      const order = wanted.sort(byDispensability);
+      for (const { key } of order.slice(0, Math.max(0, wanted.length - count))) arbiter.unwant(key);
     },
 
     clusterUp: (id, greeting) => arbiter.memberUp(id, greeting),
@@ -239,6 +254,11 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       return result;
     },
   };
+}
+
+function byDispensability(a: InstanceRecord, b: InstanceRecord): number {
+  const isRunning = ({ phase }: InstanceRecord): number => (phase === 'running' ? 1 : 0);
+  return isRunning(a) - isRunning(b) || parseInstanceKey(b.key).number - parseInstanceKey(a.key).number;
 }
 
 /**

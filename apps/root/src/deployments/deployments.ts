@@ -31,6 +31,23 @@ export interface ServiceView {
   readonly instances: readonly InstanceView[];
 }
 
+/** Something that happened, for those who watch. It is on disk when it is told. */
+export interface DeploymentEvent {
+  readonly kind:
+    | 'service-created'
+    | 'service-removed'
+    | 'instance-changed'
+    | 'instance-placed'
+    | 'instance-replacing'
+    | 'instance-removed';
+  readonly serviceId: string;
+  readonly ownerUserId: string;
+  readonly number?: number;
+  readonly clusterId?: string;
+  readonly status?: StatusWord;
+  readonly detail: string;
+}
+
 /**
  * Services and their instances: the one place that decides about them. Each promise resolves after the
  * intent is on disk; the rest happens by itself. Rejections are `OakestraError`s (`service-not-found`,
@@ -47,4 +64,6 @@ export interface Deployments {
   requestInstance(serviceId: string): Promise<{ readonly number: number }>;
   removeInstance(serviceId: string, number: number): Promise<void>;
   removeAllInstances(serviceId: string): Promise<void>;
+  /** How many instances are wanted: missing ones are asked for, those that are too many removed, all at once. */
+  setReplicas(serviceId: string, count: number): Promise<void>;
 }

@@ -10,8 +10,9 @@ import { type Clock, createRebuildable, type Logger, type Random, randomHex } fr
 import { createPump, type DownReason, type Notice, type Pump } from '@oakestra/ownership';
 import { firstFit } from '@oakestra/scheduling';
 import { probeStore, type Store } from '@oakestra/store';
+import { createChangeFeed } from './change-feed.ts';
 import { createRootCore, type RootCore, type RootEffects, type ServiceRecord } from './core.ts';
-import type { Deployments, ServiceView } from './deployments.ts';
+import type { DeploymentEvent, Deployments, ServiceView } from './deployments.ts';
 import { createInstanceIndex, type InstanceIndex } from './instance-index.ts';
 import { loadState, statementsOf } from './persistence.ts';
 import type { DeploymentsSchema } from './schema.ts';
@@ -29,6 +30,8 @@ export interface DeploymentEngineOptions {
   readonly send: (clusterId: string, command: TierCommand) => boolean;
   /** The state was read again from the store: all links must be opened anew. */
   readonly dropLinks: () => void;
+  /** Told of everything that happens to services and instances. */
+  readonly onEvent?: (event: DeploymentEvent) => void;
   /** A service was learned from below. */
   readonly onAdopted: (service: ServiceRecord) => void;
 }
@@ -57,6 +60,7 @@ interface Life {
 export async function startDeployments(options: DeploymentEngineOptions): Promise<DeploymentEngine> {
   const { store, clock, random, logger } = options;
   const usage = createUsageBook();
+  const feed = createChangeFeed();
   const waiting = new Set<(error: OakestraError) => void>();
 
   /** What one effect does wrong must not keep the others from being done. */
@@ -92,6 +96,9 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
   };
 
   const deliver = (life: Life, effects: RootEffects): void => {
+    for (const event of feed.eventsOf(life.core, effects)) {
+      attempt('an event was not passed on', { kind: event.kind }, () => options.onEvent?.(event));
+    }
     for (const event of effects.notices) notice(life, event);
     for (const service of effects.adoptedServices) {
       attempt('an adopted service was not passed on', { service: service.id }, () =>
@@ -118,6 +125,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       wallMs: clock.nowMs,
       mintIncarnation: () => randomHex(random, 16),
     });
+    feed.assume(core.services());
     const pump = createPump<RootEffects>({
       core,
       nowMs: clock.monotonicMs,
@@ -225,6 +233,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
     requestInstance: (serviceId) => ask((core) => ({ number: core.requestInstance(serviceId) })),
     removeInstance: (serviceId, number) => ask((core) => core.removeInstance(serviceId, number)),
     removeAllInstances: (serviceId) => ask((core) => core.removeAllInstances(serviceId)),
+    setReplicas: (serviceId, count) => ask((core) => core.setReplicas(serviceId, count)),
 
     clusterUp: (id, greeting) => run((core) => core.clusterUp(id, greeting)),
     clusterDown: (id, reason) => run((core) => core.clusterDown(id, reason)),

@@ -6,10 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, createSniffingServer, handOverTo, systemClock } from '@oakestra/daemon';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Applications } from '../applications/index.ts';
-import type { Identity } from '../identity/index.ts';
-import { createClassicFace } from './classic-face.ts';
-import { createFakeClusters, createFakeDeployments } from './fakes.ts';
+import { createHttpApp } from './http-app.ts';
 import { plainHttpPolicy } from './plain-http.ts';
 
 const certificate = makeCertificate();
@@ -19,11 +16,12 @@ let port: number;
 beforeEach(async () => {
   const policy = plainHttpPolicy({ allowLegacy: [] });
   const servers: { plain?: http.Server; secure?: https.Server } = {};
-  const unused = {} as Identity & Applications;
-  const face = createClassicFace({
-    ...{ identity: unused, applications: unused, deployments: createFakeDeployments('') },
-    clusters: createFakeClusters([]),
+  const face = createHttpApp({
+    faces: [
+      (app) => void app.get('/status', { config: { access: 'public' } }, async () => ({ status: 'ok' })),
+    ],
     logger: createLogger({ output: { write: () => undefined } }),
+    cors: [],
     // Tests connect from this machine; the policy must believe that they come from elsewhere.
     async plainHttpPolicy(request, reply) {
       Object.defineProperty(request.socket, 'remoteAddress', { value: '192.0.2.1' });

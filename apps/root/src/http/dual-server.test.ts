@@ -6,8 +6,8 @@ import { systemClock, systemRandom } from '@oakestra/daemon';
 import { recordingLogger, temporaryFolder } from '@oakestra/store/testing';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openRootCertificates, type RootCertificates } from './certificates.ts';
-import { createDualServer, type DualServer } from './http-server.ts';
+import { openRootCertificates, type RootCertificates } from '../certificates.ts';
+import { createDualServer, type DualServer } from './dual-server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let certificates: RootCertificates;

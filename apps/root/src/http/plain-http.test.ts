@@ -1,14 +1,13 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { httpErrorOf } from './http-errors.ts';
 import { plainHttpPolicy } from './plain-http.ts';
+import { problemOf, sendProblem } from './problem.ts';
 
 function faceWith(allowLegacy: string[]): FastifyInstance {
   const app = Fastify();
   app.addHook('onRequest', plainHttpPolicy({ allowLegacy }));
   app.setErrorHandler((error, request, reply) => {
-    const { status, body } = httpErrorOf(error, request.id);
-    return reply.code(status).send(body);
+    return sendProblem(reply, problemOf(error, request.id));
   });
   app.get('/status', async () => 'ok');
   return app;

@@ -1,0 +1,292 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Sensitive } from '@oakestra/contracts';
+import { endpoints } from '@oakestra/contracts/api';
+import { createLogger, systemClock, systemDisk, systemRandom } from '@oakestra/daemon';
+import { openSqliteStore, type Store } from '@oakestra/store';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
+import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
+import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from '../events/index.ts';
+import { createHttpApp } from '../http/index.ts';
+import { type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
+import { apiFace, createIdempotencyKeys, type IdempotencySchema, idempotencyMigrations } from './index.ts';
+
+type Schema = IdentitySchema & ApplicationsSchema & EventsSchema & IdempotencySchema;
+
+const clusterId = '6b02a0761c5b34961e7f558b';
+const cluster = {
+  ...{ id: clusterId, name: 'c1', location: '48.1,11.6', address: '192.0.2.7', port: 10_100 },
+  ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
+  ...{ virtualization: ['docker'], lastSeenAtMs: 1_795_334_263_360 },
+};
+const deployments = createFakeDeployments(clusterId);
+const stopping = new AbortController();
+let folder: string;
+let store: Store<Schema>;
+let events: EventJournal;
+let app: FastifyInstance;
+let adminToken: string;
+let bobToken: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oakestra-api-'));
+  const [clock, random] = [systemClock(), systemRandom()];
+  const logger = createLogger({ output: { write: () => undefined } });
+  const migrations = {
+    ...identityMigrations,
+    ...applicationsMigrations,
+    ...eventsMigrations,
+    ...idempotencyMigrations,
+  };
+  store = await openSqliteStore<Schema>({ path: join(folder, 'root.db'), migrations, logger, clock, random });
+  const shared = { store, clock, random, logger };
+  const identity = await openIdentity({
+    ...shared,
+    disk: systemDisk(),
+    stateDir: folder,
+    adminPassword: new Sensitive('secret'),
+  });
+  await identity.createUser({ name: 'bob', email: '', password: 'secret', organisation: 'root', roles: [] });
+  const applications = await openApplications({ ...shared, identity, deployments });
+  events = await openEventJournal(shared);
+  app = createHttpApp({
+    faces: [
+      apiFace({
+        ...{ identity, applications, deployments, events, clock, logger },
+        clusters: createFakeClusters([cluster]),
+        idempotency: createIdempotencyKeys(store, clock),
+        version: '1.2.3',
+        stopping: stopping.signal,
+      }),
+    ],
+    logger,
+    cors: ['https://dashboard.example.org'],
+  });
+  const login = async (userName: string) =>
+    (await identity.login({ userName, password: 'secret', address: '192.0.2.1' })).accessToken;
+  adminToken = await login('Admin');
+  bobToken = await login('bob');
+});
+
+beforeEach(async () => {
+  deployments.clear();
+  await store.commit([store.db.deleteFrom('applications')], { durability: 'normal' });
+});
+
+afterAll(async () => {
+  await app.close();
+  await events.stop();
+  await store.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+const call = (method: Method, path: string, options: InjectOptions & { token?: string } = {}) => {
+  const { token = adminToken, headers, ...rest } = options;
+  const authorization = token === '' ? {} : { authorization: `Bearer ${token}` };
+  return app.inject({ method, url: `/api/v2${path}`, headers: { ...authorization, ...headers }, ...rest });
+};
+const sla = (name: string) => ({
+  sla_version: 'v2.0',
+  customerID: 'x',
+  applications: [
+    {
+      application_name: name,
+      application_namespace: 'prod',
+      microservices: [
+        {
+          microservice_name: 'web',
+          microservice_namespace: 'prod',
+          virtualization: 'container',
+          code: 'nginx',
+          anything: { else: 1 },
+        },
+      ],
+    },
+  ],
+});
+async function submitted(
+  name = 'shop',
+  token = adminToken,
+): Promise<{ applicationId: string; serviceId: string }> {
+  const answer = await call('POST', '/applications', { token, payload: sla(name) });
+  expect(answer.statusCode).toBe(201);
+  const [application] = answer.json().applications;
+  return { applicationId: application.id, serviceId: application.serviceIds[0] };
+}
+
+describe('every operation', () => {
+  const paths = Object.values(endpoints).map(({ method, path }) => [
+    method as Method,
+    path.replaceAll(/\{\w+\}/g, '0'),
+  ]);
+  it.each(paths)('needs a token: %s %s', async (method, path) => {
+    const answer = await call(method as Method, path as string, { token: '' });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+    expect(answer.json()).toMatchObject({
+      status: 401,
+      type: expect.stringMatching(/^urn:oakestra:problem:token-/),
+    });
+  });
+
+  it('is described', async () => {
+    const answer = await call('GET', '/openapi.json', { token: '' });
+    expect(answer.json()).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
+  });
+});
+
+describe('applications and services', () => {
+  it('come from an SLA and keep what nobody knows', async () => {
+    const { applicationId, serviceId } = await submitted();
+    const application = (await call('GET', `/applications/${applicationId}`)).json();
+    expect(application).toMatchObject({ name: 'shop', namespace: 'prod', serviceIds: [serviceId] });
+    expect((await call('GET', `/services/${serviceId}`)).json()).toMatchObject({
+      name: 'shop.prod.web.prod',
+      replicas: 0,
+      status: null,
+      document: { anything: { else: 1 } },
+    });
+  });
+
+  it('are listed in pages, whole and in order', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await submitted(name);
+    const names: string[] = [];
+    let cursor: string | null = '';
+    for (let pages = 0; cursor !== null && pages < 9; pages += 1) {
+      const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const { items, nextCursor } = (await call('GET', `/applications?limit=2${query}`)).json();
+      names.push(...items.map(({ name }: { name: string }) => name));
+      cursor = nextCursor;
+    }
+    expect(names).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect((await call('GET', '/applications?name=c')).json().items).toHaveLength(1);
+  });
+
+  it('of others are not there, except for administrators', async () => {
+    const { applicationId, serviceId } = await submitted();
+    for (const path of [`/applications/${applicationId}`, `/services/${serviceId}`]) {
+      expect((await call('GET', path, { token: bobToken })).statusCode).toBe(404);
+      expect((await call('DELETE', path, { token: bobToken })).statusCode).toBe(404);
+    }
+    expect((await call('GET', '/services', { token: bobToken })).json().items).toEqual([]);
+    const own = await submitted('bobs', bobToken);
+    expect((await call('GET', `/services/${own.serviceId}`)).statusCode).toBe(200);
+  });
+
+  it('are refused with every rule that is broken', async () => {
+    const answer = await call('POST', '/applications', { payload: { sla_version: 'v9' } });
+    expect(answer.statusCode).toBe(422);
+    const paths = answer.json().violations.map(({ path }: { path: string }) => path);
+    expect(paths).toEqual(expect.arrayContaining(['sla_version', 'customerID', 'applications']));
+  });
+
+  it('are removed', async () => {
+    const { applicationId, serviceId } = await submitted();
+    expect((await call('DELETE', `/applications/${applicationId}`)).statusCode).toBe(204);
+    expect((await call('GET', `/services/${serviceId}`)).statusCode).toBe(404);
+  });
+});
+
+describe('instances', () => {
+  it('are as many as one asks for', async () => {
+    const { serviceId } = await submitted();
+    const replicas = (count: unknown) =>
+      call('PUT', `/services/${serviceId}/replicas`, { payload: { replicas: count } });
+    expect((await replicas(3)).json()).toMatchObject({ replicas: 3, runningReplicas: 3, status: 'RUNNING' });
+    expect((await replicas(1)).json()).toMatchObject({ replicas: 1 });
+    for (const wrong of [-1, 1.5, '2', null]) {
+      const answer = await replicas(wrong);
+      expect(answer.statusCode).toBe(422);
+      expect(answer.json().violations[0].path).toBe('replicas');
+    }
+  });
+
+  it('are asked for and removed one by one', async () => {
+    const { serviceId } = await submitted();
+    const answer = await call('POST', `/services/${serviceId}/instances`);
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json()).toMatchObject({ number: 0, clusterName: 'c1' });
+    const path = `/services/${serviceId}/instances/0`;
+    expect((await call('GET', `${path}/output`)).json()).toEqual({ output: 'ready\n' });
+    expect((await call('DELETE', path)).statusCode).toBe(204);
+    expect((await call('GET', path)).json()).toMatchObject({ code: 'instance-not-found', status: 404 });
+  });
+
+  it('have a history', async () => {
+    const { serviceId } = await submitted();
+    for (const detail of ['one', 'two', 'three']) {
+      events.add({ kind: 'instance-changed', ownerUserId: 'u', serviceId, number: 0, detail });
+    }
+    const path = `/services/${serviceId}/instances/0/history?limit=2`;
+    const first = (await call('GET', path)).json();
+    expect(first.items.map(({ detail }: { detail: string }) => detail)).toEqual(['three', 'two']);
+    const second = (await call('GET', `${path}&cursor=${first.nextCursor}`)).json();
+    expect(second).toMatchObject({ items: [{ detail: 'one' }], nextCursor: null });
+  });
+});
+
+describe('a request', () => {
+  it('is done once under one Idempotency-Key', async () => {
+    const { serviceId } = await submitted();
+    const ask = (key: string, count = 1) =>
+      call('POST', `/services/${serviceId}/instances?${'x'.repeat(0)}`, {
+        headers: { 'idempotency-key': key },
+        ...(count === 1 ? {} : { payload: { other: count } }),
+      });
+    const answers = await Promise.all([ask('k1'), ask('k1'), ask('k1')]);
+    expect(answers.map((answer) => answer.json().number)).toEqual([0, 0, 0]);
+    expect((await ask('k2')).json().number).toBe(1);
+    expect((await ask('k1', 2)).json()).toMatchObject({ code: 'idempotency-key-reused', status: 409 });
+  });
+
+  it('that failed may be tried again under the same key', async () => {
+    const headers = { 'idempotency-key': 'again' };
+    const refused = await call('POST', '/applications', { headers, payload: { sla_version: 'v2.0' } });
+    expect(refused.statusCode).toBe(422);
+    const repeated = await call('POST', '/applications', { headers, payload: { sla_version: 'v2.0' } });
+    expect(repeated.statusCode).toBe(422);
+  });
+
+  it('can demand that nobody changed the definition meanwhile', async () => {
+    const { serviceId } = await submitted();
+    const path = `/services/${serviceId}`;
+    const etag = String((await call('GET', path)).headers.etag);
+    expect((await call('GET', path, { headers: { 'if-none-match': etag } })).statusCode).toBe(304);
+    const change = (ifMatch: string, replicas: number) =>
+      call('PUT', `${path}/replicas`, { headers: { 'if-match': ifMatch }, payload: { replicas } });
+    const changed = await change(etag, 2);
+    expect(changed.statusCode).toBe(200);
+    expect((await change(etag, 3)).json()).toMatchObject({ status: 412, code: 'revision-stale' });
+    expect((await change(String(changed.headers.etag), 3)).statusCode).toBe(200);
+  });
+
+  it('is told which parameter nobody knows', async () => {
+    const answer = await call('GET', '/services?nmae=x');
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().detail).toMatch(/^nmae: is not known here; there are limit, cursor/);
+    expect((await call('GET', '/services?limit=0')).json().violations[0].path).toBe('limit');
+    expect((await call('GET', '/services?cursor=%21')).statusCode).toBe(400);
+  });
+
+  it('to nowhere is told where to look', async () => {
+    expect((await call('GET', '/nowhere')).json().detail).toContain('/api/v2/openapi.json');
+  });
+
+  it('of a page is let in from known origins only', async () => {
+    const from = async (origin: string) =>
+      (await call('GET', '/me', { headers: { origin } })).headers['access-control-allow-origin'];
+    expect(await from('https://dashboard.example.org')).toBe('https://dashboard.example.org');
+    expect(await from('https://elsewhere.example.org')).toBeUndefined();
+  });
+});
+
+it('shows clusters', async () => {
+  const { items } = (await call('GET', '/clusters')).json();
+  expect(items).toEqual([expect.objectContaining({ id: clusterId, lastSeenAt: '2026-11-22T07:57:43.360Z' })]);
+  expect((await call('GET', '/clusters?active=false')).json().items).toEqual([]);
+  expect((await call('GET', `/clusters/${clusterId}`)).json().name).toBe('c1');
+});

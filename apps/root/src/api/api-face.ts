@@ -1,0 +1,162 @@
+import { OakestraError } from '@oakestra/contracts';
+import {
+  API_BASE,
+  type Endpoint,
+  endpoints,
+  type Operation,
+  openApiDocument,
+  statusOf,
+} from '@oakestra/contracts/api';
+import type { Clock, Logger } from '@oakestra/daemon';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Applications } from '../applications/index.ts';
+import type { Clusters } from '../clusters/index.ts';
+import type { Deployments } from '../deployments/index.ts';
+import type { EventJournal } from '../events/index.ts';
+import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
+import { bearerToken, type Identity, type Principal } from '../identity/index.ts';
+import { applicationHandlers } from './application-handlers.ts';
+import { createBodyReader } from './body.ts';
+import { clusterHandlers } from './cluster-handlers.ts';
+import { streamEvents } from './event-stream.ts';
+import type { ApiCall, ApiHandlers } from './handlers.ts';
+import type { IdempotencyKeys } from './idempotency.ts';
+import { parsedQuery } from './query.ts';
+import { serviceHandlers } from './service-handlers.ts';
+import { etagOf, isSameDefinition } from './views.ts';
+import { createVisibility } from './visibility.ts';
+
+export interface ApiFaceParts {
+  readonly identity: Pick<Identity, 'authenticate'>;
+  readonly applications: Applications;
+  readonly deployments: Deployments;
+  readonly clusters: Clusters;
+  readonly events: EventJournal;
+  readonly idempotency: IdempotencyKeys;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly version: string;
+  /** Ends what would never end by itself. */
+  readonly stopping: AbortSignal;
+}
+
+/** The clean API below `/api/v2`: the same core as the classic one, for new clients. */
+export function apiFace(parts: ApiFaceParts): Face {
+  return (app) => void app.register(async (scope) => addApiFace(scope, parts), { prefix: API_BASE });
+}
+
+function handlersOf(parts: ApiFaceParts): ApiHandlers {
+  const visibility = createVisibility();
+  const shared = { ...parts, visibility };
+  return {
+    readMe: async ({ caller }) => ({ ...caller, roles: [...caller.roles] }),
+    ...applicationHandlers(shared),
+    ...serviceHandlers(shared),
+    ...clusterHandlers(parts.clusters),
+    async followEvents({ query, caller, request, reply }) {
+      const lastId = request.headers['last-event-id'];
+      await streamEvents(reply, {
+        journal: parts.events,
+        clock: parts.clock,
+        isWanted: (event) =>
+          (query.serviceId === undefined || query.serviceId === event.serviceId) &&
+          (event.ownerUserId === '' || visibility.maySee(caller, event)),
+        afterId: query.after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined),
+        stopping: parts.stopping,
+      });
+      return undefined;
+    },
+  };
+}
+
+function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
+  const { identity, logger } = parts;
+  const handlers = handlersOf(parts);
+  const readBody = createBodyReader(app);
+
+  app.setErrorHandler((error, request, reply) => {
+    logFailure(logger, error, request);
+    return sendProblem(reply, problemOf(error, request.id));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${pathOf(request.url)}; ${API_BASE}/openapi.json lists what there is.`;
+    return sendProblem(reply, problemOf(new OakestraError('not-found', 'path-unknown', message), request.id));
+  });
+  app.get('/openapi.json', { config: { access: 'public' } }, async () => openApiDocument(parts.version));
+  for (const [operation, endpoint] of Object.entries(endpoints)) add(operation as Operation, endpoint);
+
+  function add(operation: Operation, endpoint: Endpoint): void {
+    app.route<{ Params: Record<string, string> }>({
+      method: endpoint.method,
+      url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { access: endpoint.access },
+      async handler(request, reply) {
+        const caller = await identity.authenticate(bearerToken(request.headers.authorization));
+        requireAccess(endpoint, caller);
+        const call = {
+          parameters: request.params,
+          query: parsedQuery(endpoint.query, request.query),
+          body: readBody(endpoint, request),
+          caller,
+          requireMatch: (resource: unknown) => requireMatch(request, resource),
+          request,
+          reply,
+        };
+        // The table has checked that call and handler belong together.
+        const handle = handlers[operation] as (call: ApiCall<never>) => Promise<unknown>;
+        return answer(operation, endpoint, call, () => handle(call as unknown as ApiCall<never>));
+      },
+    });
+  }
+
+  async function answer(
+    operation: Operation,
+    endpoint: Endpoint,
+    { caller, request, reply }: { caller: Principal; request: FastifyRequest; reply: FastifyReply },
+    handle: () => Promise<unknown>,
+  ): Promise<FastifyReply> {
+    const key = request.headers['idempotency-key'];
+    if (endpoint.method === 'GET' || typeof key !== 'string') {
+      return send(endpoint, request, reply, await handle());
+    }
+    const result = await parts.idempotency.once(
+      { userId: caller.userId, key, operation, request: `${request.url}\n${String(request.body ?? '')}` },
+      handle,
+    );
+    return send(endpoint, request, reply, result);
+  }
+}
+
+function send(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  value: unknown,
+): FastifyReply {
+  if (endpoint.isStream === true) return reply;
+  if (endpoint.reply === undefined) return reply.code(204).send();
+  if (endpoint.method === 'GET' || endpoint.method === 'PUT') {
+    const etag = etagOf(value);
+    reply.header('etag', etag);
+    if (endpoint.method === 'GET' && request.headers['if-none-match'] === etag) return reply.code(304).send();
+  }
+  return reply
+    .code(statusOf(endpoint))
+    .header('content-type', 'application/json')
+    .send(Buffer.from(JSON.stringify(value)));
+}
+
+function requireMatch(request: FastifyRequest, resource: unknown): void {
+  const ifMatch = request.headers['if-match'];
+  if (ifMatch === undefined || isSameDefinition(ifMatch, resource)) return;
+  throw new OakestraError(
+    'conflict',
+    'revision-stale',
+    'If-Match: somebody changed this since you read it. Read it again, then decide.',
+  );
+}
+
+function requireAccess({ access }: Endpoint, { roles }: Principal): void {
+  if (access !== 'admin' || roles.includes('Admin')) return;
+  throw new OakestraError('forbidden', 'role-missing', 'This is for administrators.');
+}

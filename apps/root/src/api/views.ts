@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type {
+  ApplicationDocument,
+  ClusterResource,
+  EventResource,
+  InstanceResource,
+  ServiceResource,
+} from '@oakestra/contracts/api';
+import type { ApplicationView } from '../applications/index.ts';
+import type { Clusters, ClusterView } from '../clusters/index.ts';
+import type { InstanceView, ServiceView } from '../deployments/index.ts';
+import type { EventJournal, JournalEvent } from '../events/index.ts';
+
+const timeOf = (atMs: number | undefined): string | null =>
+  atMs === undefined ? null : new Date(atMs).toISOString();
+
+export function applicationResource(application: ApplicationView): ApplicationDocument {
+  const { id, name, namespace, description, ownerUserId, serviceIds } = application;
+  return { id, name, namespace, description, ownerUserId, serviceIds: [...serviceIds] };
+}
+
+export function instanceResource(instance: InstanceView, clusters: Clusters): InstanceResource {
+  const { clusterId } = instance;
+  return {
+    serviceId: instance.serviceId,
+    number: instance.number,
+    status: instance.status,
+    statusDetail: instance.statusDetail,
+    clusterId: clusterId ?? null,
+    clusterName: clusterId === undefined ? null : (clusters.cluster(clusterId)?.name ?? null),
+    workerId: instance.workerId ?? null,
+    workerAddress: instance.workerAddress ?? null,
+    cpuPercent: instance.cpuPercent ?? null,
+    memoryBytes: instance.memoryBytes ?? null,
+    diskBytes: instance.diskBytes ?? null,
+    changedAt: timeOf(instance.modifiedAtMs),
+  };
+}
+
+export function serviceResource(service: ServiceView, clusters: Clusters): ServiceResource {
+  return {
+    id: service.id,
+    applicationId: service.document.applicationID,
+    name: service.document.job_name,
+    ownerUserId: service.ownerUserId,
+    status: service.status ?? null,
+    statusDetail: service.statusDetail,
+    replicas: service.instances.length,
+    runningReplicas: service.instances.filter(({ status }) => status === 'RUNNING').length,
+    instances: service.instances.map((instance) => instanceResource(instance, clusters)),
+    document: service.document,
+  };
+}
+
+export function clusterResource(cluster: ClusterView): ClusterResource {
+  const { port: _, lastSeenAtMs, virtualization, ...rest } = cluster;
+  return { ...rest, virtualization: [...virtualization], lastSeenAt: timeOf(lastSeenAtMs) };
+}
+
+export function eventResource(event: JournalEvent, { life }: Pick<EventJournal, 'life'>): EventResource {
+  return {
+    id: `${life}-${event.seq}`,
+    at: new Date(event.atMs).toISOString(),
+    kind: event.kind,
+    serviceId: event.serviceId ?? null,
+    instanceNumber: event.number ?? null,
+    clusterId: event.clusterId ?? null,
+    status: event.status ?? null,
+    detail: event.detail,
+  };
+}
+
+const digestOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16);
+
+/** What a user can change about a resource: the part that `If-Match` compares. */
+function definitionOf(resource: unknown): unknown {
+  if (typeof resource !== 'object' || resource === null) return resource;
+  if ('document' in resource && 'replicas' in resource) return [resource.document, resource.replicas];
+  if ('serviceIds' in resource) return resource;
+  return null;
+}
+
+/** `"<definition>.<everything>"`: changes with each change, and still says whether the definition is the same. */
+export function etagOf(resource: unknown): string {
+  return `"${digestOf(definitionOf(resource))}.${digestOf(resource)}"`;
+}
+
+/** Does `If-Match` name the definition as it is now? */
+export function isSameDefinition(ifMatch: string, resource: unknown): boolean {
+  const definition = digestOf(definitionOf(resource));
+  return ifMatch.split(',').some((tag) => {
+    const text = tag.trim().replace(/^W\//, '');
+    return text === '*' || text.replaceAll('"', '').split('.')[0] === definition;
+  });
+}

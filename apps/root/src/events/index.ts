@@ -1,0 +1,2 @@
+export { type EventJournal, type JournalEvent, openEventJournal } from './journal.ts';
+export { type EventsSchema, eventsMigrations } from './schema.ts';

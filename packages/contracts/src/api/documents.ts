@@ -1,0 +1,96 @@
+import * as z from 'zod';
+import { STATUS_WORDS } from '../status.ts';
+
+const id = z.string().regex(/^[0-9a-f]{24}$/);
+const time = z.iso.datetime().describe('UTC');
+
+export const applicationSchema = z.object({
+  id,
+  name: z.string(),
+  namespace: z.string(),
+  description: z.string(),
+  ownerUserId: z.string(),
+  serviceIds: z.array(id),
+});
+
+export const instanceSchema = z.object({
+  serviceId: id,
+  number: z.int().min(0),
+  status: z.enum(STATUS_WORDS),
+  statusDetail: z.string().describe('Why it is so, for people'),
+  clusterId: z.string().nullable(),
+  clusterName: z.string().nullable(),
+  workerId: z.string().nullable(),
+  workerAddress: z.string().nullable(),
+  cpuPercent: z.number().nullable().describe('Of the whole machine, 0 to 100'),
+  memoryBytes: z.number().nullable(),
+  diskBytes: z.number().nullable(),
+  changedAt: time.nullable(),
+});
+
+export const serviceSchema = z.object({
+  id,
+  applicationId: z.string(),
+  name: z.string().describe('Application, its namespace, service, its namespace: `shop.prod.web.prod`'),
+  ownerUserId: z.string(),
+  status: z.enum(STATUS_WORDS).nullable().describe('Null before the first deployment'),
+  statusDetail: z.string(),
+  replicas: z.int().min(0).describe('Instances that are wanted'),
+  runningReplicas: z.int().min(0),
+  instances: z.array(instanceSchema),
+  document: z.record(z.string(), z.unknown()).describe('The microservice of the SLA, as it was submitted'),
+});
+
+export const clusterSchema = z.object({
+  id,
+  name: z.string(),
+  location: z.string(),
+  address: z.string(),
+  isActive: z.boolean(),
+  activeWorkers: z.int(),
+  vcpus: z.number(),
+  memoryMib: z.number().describe('Available memory of all workers'),
+  cpuPercent: z.number(),
+  memoryPercent: z.number(),
+  virtualization: z.array(z.string()),
+  lastSeenAt: time.nullable(),
+});
+
+export const EVENT_KINDS = [
+  'service-created',
+  'service-removed',
+  'instance-changed',
+  'instance-placed',
+  'instance-replacing',
+  'instance-removed',
+  'cluster-up',
+  'cluster-down',
+] as const;
+
+export const eventSchema = z.object({
+  id: z.string().describe('Send it as `Last-Event-ID` to go on after it'),
+  at: time,
+  kind: z.enum(EVENT_KINDS),
+  serviceId: z.string().nullable(),
+  instanceNumber: z.int().nullable(),
+  clusterId: z.string().nullable(),
+  status: z.string().nullable(),
+  detail: z.string(),
+});
+
+export const meSchema = z.object({
+  userId: z.string(),
+  userName: z.string(),
+  organisationId: z.string(),
+  roles: z.array(z.string()),
+});
+
+export const submittedSchema = z.object({ applications: z.array(applicationSchema) });
+export const replicasSchema = z.strictObject({ replicas: z.int().min(0).max(10_000) });
+
+export type ApplicationDocument = z.infer<typeof applicationSchema>;
+export type ServiceResource = z.infer<typeof serviceSchema>;
+export type InstanceResource = z.infer<typeof instanceSchema>;
+export type ClusterResource = z.infer<typeof clusterSchema>;
+export type EventResource = z.infer<typeof eventSchema>;
+export type EventKind = (typeof EVENT_KINDS)[number];

@@ -1,0 +1,14 @@
+export {
+  type ApplicationDocument,
+  type ClusterResource,
+  EVENT_KINDS,
+  type EventKind,
+  type EventResource,
+  type InstanceResource,
+  type ServiceResource,
+} from './documents.ts';
+export { type Endpoint, statusOf } from './endpoint.ts';
+export { endpoints, type Operation } from './endpoints.ts';
+export { API_BASE, openApiDocument, parametersOf } from './openapi.ts';
+export type { Page } from './pages.ts';
+export type { Problem } from './problem.ts';
