@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Sensitive } from '@oakestra/contracts';
 import { createLogger, createManualClock, type ManualClock, seededRandom } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type AuditEvent,
   type AuditJournal,
@@ -24,15 +24,20 @@ const logger = createLogger({ output: { write: (line) => (logged += line) } });
 const open = (options: Partial<AuditJournalOptions> = {}) =>
   openAuditJournal({ store, clock, random, logger, ...options });
 
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oakestra-audit-'));
+  const path = join(folder, 'root.db');
+  const ports = { logger, clock: createManualClock(), random };
+  store = await openSqliteStore({ path, migrations: auditMigrations, ...ports });
+});
+
 beforeEach(async () => {
   logged = '';
   clock = createManualClock();
-  folder = await mkdtemp(join(tmpdir(), 'oakestra-audit-'));
-  const path = join(folder, 'root.db');
-  store = await openSqliteStore({ path, migrations: auditMigrations, logger, clock, random });
+  await store.commit([store.db.deleteFrom('audit_entries')], { durability: 'normal' });
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await store.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -142,8 +147,10 @@ describe('the audit journal', () => {
   });
 
   it('complains, and nothing else, when an entry cannot be stored', async () => {
-    const journal = await open();
-    await store.close();
+    const full = async () => {
+      throw new Error('disk full');
+    };
+    const journal = await open({ store: { ...store, db: store.db, commit: full } });
     await journal.record(event(1));
     expect(logged).toContain('an entry of the audit journal was not stored');
   });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from './principal.ts';
 import { ADMIN_PASSWORD, type IdentityBench, openIdentityBench } from './test-support/identity-bench.ts';
 
@@ -6,13 +6,17 @@ let bench: IdentityBench;
 let root: Caller;
 let bob: Caller;
 
-beforeEach(async () => {
+beforeAll(async () => {
   bench = await openIdentityBench();
+});
+
+beforeEach(async () => {
+  await bench.reset();
   root = await bench.caller();
   bob = await bench.addUser('bob');
 });
 
-afterEach(() => bench.close());
+afterAll(() => bench.close());
 
 describe('organisations', () => {
   it('have a name of their own and members with roles', async () => {

@@ -1,16 +1,20 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Caller, Scope } from './principal.ts';
 import { type IdentityBench, openIdentityBench } from './test-support/identity-bench.ts';
 
 let bench: IdentityBench;
 let root: Caller;
 
-beforeEach(async () => {
+beforeAll(async () => {
   bench = await openIdentityBench();
+});
+
+beforeEach(async () => {
+  await bench.reset();
   root = await bench.caller();
 });
 
-afterEach(() => bench.close());
+afterAll(() => bench.close());
 
 const create = (scopes: readonly Scope[], name = 'ci') =>
   bench.identity.personalTokens.create({ name, scopes }, root);

@@ -2,7 +2,7 @@ import { createPublicKey, createVerify, generateKeyPairSync, pbkdf2Sync } from '
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Sensitive } from '@oakestra/contracts';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ADDRESS,
   ADMIN_PASSWORD,
@@ -13,11 +13,15 @@ import {
 let bench: IdentityBench;
 const ownKey = { jwtPrivateKey: undefined };
 
-beforeEach(async () => {
+beforeAll(async () => {
   bench = await openIdentityBench();
 });
 
-afterEach(() => bench.close());
+beforeEach(async () => {
+  await bench.reset();
+});
+
+afterAll(() => bench.close());
 
 describe('logout', () => {
   it('ends this login at once, with all its tokens, and no other', async () => {
@@ -153,16 +157,17 @@ describe('an attacker elsewhere', () => {
 
   it('does not keep the administrator out with a flood of names either', async () => {
     const { identity } = bench;
-    const flood = Array.from({ length: 200 }, (_, number) =>
-      identity.login({ userName: `u${number}`, password: 'x', address: '203.0.113.9' }),
-    );
-    const outcomes = Promise.allSettled(flood);
+    const attempt = (userName: string) =>
+      identity.login({ userName, password: 'x', address: '203.0.113.9' }).then(
+        () => 'in',
+        (error: { code: string }) => error.code,
+      );
+    await attempt('first');
+    const flood = Array.from({ length: 200 }, (_, number) => attempt(`u${number}`));
+    // From the first refusal on, the queue is full.
+    expect(await Promise.race(flood)).toBe('login-busy');
     await expect(bench.login()).resolves.toHaveProperty('accessToken');
-    const codes = (await outcomes).map((outcome) =>
-      outcome.status === 'rejected' ? outcome.reason.code : 'in',
-    );
-    expect(codes).toContain('login-busy');
-    expect(codes).not.toContain('in');
+    expect(await Promise.all(flood)).not.toContain('in');
   });
 
   it('does not fill the journal', async () => {

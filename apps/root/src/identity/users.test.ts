@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ADDRESS,
   ADMIN_PASSWORD,
@@ -8,11 +8,15 @@ import {
 
 let bench: IdentityBench;
 
-beforeEach(async () => {
+beforeAll(async () => {
   bench = await openIdentityBench();
 });
 
-afterEach(() => bench.close());
+beforeEach(async () => {
+  await bench.reset();
+});
+
+afterAll(() => bench.close());
 
 const carol = {
   name: 'carol',

@@ -39,6 +39,8 @@ export interface IdentityBench {
   /** What the transport was given. */
   readonly mails: readonly Mail[];
   log(): string;
+  /** Everything as after the first start; the store stays open, as opening one takes most of a second. */
+  reset(): Promise<void>;
   open(options?: Partial<IdentityOptions>): Promise<Identity>;
   login(userName?: string, password?: string, organisation?: string): ReturnType<Identity['login']>;
   /** Logs in and proves it. */
@@ -48,29 +50,26 @@ export interface IdentityBench {
   close(): Promise<void>;
 }
 
-/** A room of its own over a real store, with a journal, and mails that are only collected. */
+/** A room over a real store, with a journal, and mails that are only collected. `reset` it before each test. */
 export async function openIdentityBench(options: Partial<IdentityOptions> = {}): Promise<IdentityBench> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'oakestra-identity-'));
+  const folder = await mkdtemp(join(tmpdir(), 'oakestra-identity-'));
   const clock = createManualClock();
   const random = systemRandom();
   let logged = '';
   const logger = createLogger({ output: { write: (line) => (logged += line) } });
   const migrations = { ...identityMigrations, ...auditMigrations };
-  const path = join(stateDir, 'root.db');
+  const path = join(folder, 'root.db');
   const store = await openSqliteStore<IdentitySchema & AuditSchema>({
-    path,
-    migrations,
-    logger,
-    clock,
-    random,
+    ...{ path, migrations, logger, clock, random },
   });
-  const audit = await openAuditJournal({ store, clock, random, logger });
   const mails: Mail[] = [];
   const mailTransport = {
     async send(mail: Mail) {
       mails.push(mail);
     },
   };
+  let stateDir = folder;
+  let audit = await openAuditJournal({ store, clock, random, logger });
   const open = (further: Partial<IdentityOptions> = {}) =>
     openIdentity({
       ...{ store, disk: systemDisk(), stateDir, clock, random, logger, audit, mailTransport },
@@ -78,10 +77,34 @@ export async function openIdentityBench(options: Partial<IdentityOptions> = {}):
       ...options,
       ...further,
     });
-  const identity = await open();
+  let identity = await open();
+
   const bench: IdentityBench = {
-    ...{ identity, store, audit, clock, stateDir, mails, open },
+    ...{ store, clock, mails, open },
+    get identity() {
+      return identity;
+    },
+    get audit() {
+      return audit;
+    },
+    get stateDir() {
+      return stateDir;
+    },
     log: () => logged,
+    async reset() {
+      await identity.stop();
+      await audit.settled();
+      const { db } = store;
+      await store.commit(
+        [db.deleteFrom('audit_entries'), db.deleteFrom('users'), db.deleteFrom('organisations')],
+        { durability: 'normal' },
+      );
+      logged = '';
+      mails.length = 0;
+      stateDir = await mkdtemp(join(folder, 'state-'));
+      audit = await openAuditJournal({ store, clock, random, logger });
+      identity = await open();
+    },
     login: (userName = 'Admin', password = ADMIN_PASSWORD, organisation = 'root') =>
       identity.login({ userName, password, organisation, address: ADDRESS }),
     async caller(userName, password, organisation) {
@@ -96,7 +119,7 @@ export async function openIdentityBench(options: Partial<IdentityOptions> = {}):
       await identity.stop();
       await audit.settled();
       await store.close();
-      await rm(stateDir, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
   return bench;
