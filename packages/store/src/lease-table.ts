@@ -27,18 +27,22 @@ export interface LeaseRow {
 export interface LeaseTable {
   create(): Promise<void>;
   read(): Promise<LeaseRow | undefined>;
-  /** Takes a lease that has not been taken since `seen` was read, and may be taken still. */
-  take(seen: LeaseRow | undefined, holder: string, ttlMs: number): ExpectingStatement;
+  /**
+   * Takes a lease that has not been taken since `seen` was read, and may be taken still; without `ttlMs`, one that
+   * nobody else can have.
+   */
+  take(seen: LeaseRow | undefined, holder: string, ttlMs: number | undefined): ExpectingStatement;
   renew(fencing: number, ttlMs: number): ExpectingStatement;
   release(fencing: number): ExpectingStatement;
   /** Changes nothing, and fails where the lease was taken by another. */
   hold(fencing: number): ExpectingStatement;
 }
 
-export type LeaseStore = Pick<Store<never>, 'db' | 'commit' | 'capabilities' | 'nowMs'>;
+/** A store of any schema. */
+export type LeaseStore = Pick<Store<never>, 'commit' | 'capabilities' | 'nowMs'> & { readonly db: unknown };
 
 export function createLeaseTable(store: LeaseStore, name: string): LeaseTable {
-  const db = store.db as unknown as Kysely<LeaseSchema>;
+  const db = store.db as Kysely<LeaseSchema>;
   const { nowMs } = store;
   const ofHolder = (fencing: number) =>
     db.updateTable(table).where('name', '=', name).where('fencing', '=', fencing);
@@ -78,7 +82,7 @@ export function createLeaseTable(store: LeaseStore, name: string): LeaseTable {
         .where('name', '=', name)
         .executeTakeFirst(),
     take(seen, holder, ttlMs) {
-      const expires_at_ms = sql<number>`${nowMs} + ${sql.lit(ttlMs)}`;
+      const expires_at_ms = ttlMs === undefined ? 0 : sql<number>`${nowMs} + ${sql.lit(ttlMs)}`;
       if (seen === undefined) {
         const first = { name, holder, fencing: 1, expires_at_ms };
         return expectChanges(
@@ -88,10 +92,11 @@ export function createLeaseTable(store: LeaseStore, name: string): LeaseTable {
             .onConflict((conflict) => conflict.doNothing()),
         );
       }
+      const taken = ofHolder(seen.fencing).set({ holder, fencing: seen.fencing + 1, expires_at_ms });
       return expectChanges(
-        ofHolder(seen.fencing)
-          .set({ holder, fencing: seen.fencing + 1, expires_at_ms })
-          .where((is) => is.or([is('holder', '=', holder), is('expires_at_ms', '<=', nowMs)])),
+        ttlMs === undefined
+          ? taken
+          : taken.where((is) => is.or([is('holder', '=', holder), is('expires_at_ms', '<=', nowMs)])),
       );
     },
     renew: (fencing, ttlMs) =>

@@ -79,7 +79,7 @@ export function createLease(options: LeaseOptions): Lease {
         lose(fencing, 'it was not renewed in time');
       });
     }
-    if (isNew) {
+    if (isNew && !stopping.signal.aborted) {
       logger.info('leads', { lease: name, fencing });
       acquired?.(fencing);
     }
@@ -123,10 +123,9 @@ export function createLease(options: LeaseOptions): Lease {
       return seen.remainingMs;
     }
     const sentMs = clock.monotonicMs();
-    // Where nobody else can be, one that is expired at once may be taken by whoever comes next.
-    const ttl = isShared ? ttlMs : 0;
+    const take = table.take(seen, holder, isShared ? ttlMs : undefined);
     try {
-      await store.commit([table.take(seen, holder, ttl)], { durability: 'full' });
+      await store.commit([take], { durability: 'full' });
     } catch (error) {
       if (isRefusal(error)) {
         return ttlMs;

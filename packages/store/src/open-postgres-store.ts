@@ -19,6 +19,8 @@ import { createWriteQueue } from './write-queue.ts';
 
 const capabilities: StoreCapabilities = { sharedByProcesses: true, fileBackup: false };
 const closeDeadlineMs = 60_000;
+/** More than any statement may take. */
+const defaultReplyTimeoutMs = 15_000;
 
 export interface PostgresStoreOptions {
   /** `postgresql://user:password@host:port/database`, with the options that libpq knows, such as `sslmode`. */
@@ -29,6 +31,8 @@ export interface PostgresStoreOptions {
   readonly random: Random;
   /** See the option of the same name of the embedded store. */
   readonly compatibleFrom?: string;
+  /** A server that does not answer for so long is given up, and the connection with it. Default 15,000. */
+  readonly replyTimeoutMs?: number;
 }
 
 /** Reads one statement; once more where the connection turned out to be dead. */
@@ -56,7 +60,12 @@ function isLost(error: unknown): boolean {
  */
 export async function openPostgresStore<Schema>(options: PostgresStoreOptions): Promise<Store<Schema>> {
   const { url, migrations, logger, clock, random } = options;
-  const pool = createPostgresPool({ url, logger, clock });
+  const pool = createPostgresPool({
+    url,
+    logger,
+    clock,
+    replyTimeoutMs: options.replyTimeoutMs ?? defaultReplyTimeoutMs,
+  });
   const { store } = pool;
   const health = createHealthLog(logger, { store });
   const counts = { batches: 0, groups: 0, syncs: 0 };

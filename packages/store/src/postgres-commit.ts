@@ -1,5 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import { type Clock, type Random, sleep } from '@oakestra/daemon';
+import { checkedByServer, isUnexpectedChange } from './postgres-condition.ts';
 import { isContention } from './postgres-failure.ts';
 import type { PipelineOutcome } from './postgres-pipeline.ts';
 import type { PostgresPool, PostgresSession } from './postgres-pool.ts';
@@ -57,6 +58,12 @@ class GroupFailure extends Error {
 interface Position {
   readonly index: number;
   readonly statement: WireStatement;
+  /** The same, as the server gets it. */
+  readonly sent: WireStatement;
+}
+
+function unexpected({ expectedChanges }: WireStatement): StoreFault {
+  return new StoreFault('expectation', `a statement did not change ${expectedChanges} rows as expected`);
 }
 
 export interface PostgresCommitterOptions {
@@ -67,23 +74,24 @@ export interface PostgresCommitterOptions {
 
 /** Applies batches in one transaction; a failing batch fails alone. One entry per batch: what went wrong with it. */
 export function createPostgresCommitter({ pool, clock, random }: PostgresCommitterOptions) {
+  function faultAt({ index, statement }: Position, error: unknown): GroupFailure {
+    return new GroupFailure(pool.failure(error, { purpose: 'write', sql: statement.sql }), index);
+  }
+
   function faultOf(outcome: PipelineOutcome, leading: number, positions: readonly Position[]) {
     const { error, results } = outcome;
+    const failedAt = positions[results.length - leading];
     if (error !== undefined) {
-      const at = positions[results.length - leading];
-      return new GroupFailure(pool.failure(error, { purpose: 'write', sql: at?.statement.sql }), at?.index);
-    }
-    for (const [order, { index, statement }] of positions.entries()) {
-      const changes = results[leading + order]?.changes;
-      if (statement.expectedChanges !== undefined && statement.expectedChanges !== changes) {
-        const fault = new StoreFault(
-          'expectation',
-          `expected ${statement.expectedChanges} changed rows, found ${changes}`,
-        );
-        return new GroupFailure(pool.failure(fault, { purpose: 'write', sql: statement.sql }), index);
+      if (failedAt === undefined) {
+        return new GroupFailure(pool.failure(error, { purpose: 'write' }), undefined);
       }
+      const isUnexpected = isUnexpectedChange(error, failedAt.statement);
+      return faultAt(failedAt, isUnexpected ? unexpected(failedAt.statement) : error);
     }
-    return undefined;
+    const wrong = positions.find(({ sent }, order) => {
+      return sent.expectedChanges !== undefined && sent.expectedChanges !== results[leading + order]?.changes;
+    });
+    return wrong === undefined ? undefined : faultAt(wrong, unexpected(wrong.statement));
   }
 
   async function applyOnce(batches: readonly Batch[]): Promise<void> {
@@ -91,20 +99,20 @@ export function createPostgresCommitter({ pool, clock, random }: PostgresCommitt
       batches.some(({ durability }) => durability === 'full') ? 'full' : 'normal',
     );
     const positions = batches.flatMap(({ statements }, index) =>
-      statements.map((statement): Position => ({ index, statement })),
+      statements.map((statement): Position => ({ index, statement, sent: checkedByServer(statement) })),
     );
-    const statements = [...leading, ...positions.map(({ statement }) => statement)];
-    // Without conditions nobody has to look at the answers before the end: one trip.
-    const isConditional = positions.some(({ statement }) => statement.expectedChanges !== undefined);
+    const statements = [...leading, ...positions.map(({ sent }) => sent)];
+    // One trip, unless a condition is left that somebody has to look at before the end.
+    const isOpen = positions.some(({ sent }) => sent.expectedChanges !== undefined);
     const session = await pool.session('write');
     try {
-      const outcome = await session.run(isConditional ? statements : [...statements, commit]);
+      const outcome = await session.run(isOpen ? statements : [...statements, commit]);
       const fault = faultOf(outcome, leading.length, positions);
       if (fault !== undefined) {
         await session.undo();
         throw fault;
       }
-      if (isConditional) {
+      if (isOpen) {
         await commitSession(pool, session);
       } else {
         checkCommitted(pool, outcome);

@@ -13,9 +13,8 @@ const idleTimeoutMs = 60_000;
 const keepAliveAfterMs = 10_000;
 const statementTimeoutMs = 10_000;
 const lockTimeoutMs = 5_000;
-/** Locks of a root whose machine vanished are free again after this time. */
-const idleInTransactionTimeoutMs = 10_000;
-const replyTimeoutMs = 15_000;
+/** A root that froze or vanished inside of a transaction lets go of its locks after this time. */
+const idleInTransactionTimeoutMs = 750;
 
 export type Role = 'read' | 'write';
 
@@ -46,6 +45,7 @@ export interface PostgresPoolOptions {
   readonly url: Sensitive;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly replyTimeoutMs: number;
 }
 
 async function prepareConnection(client: ClientBase, role: Role): Promise<void> {
@@ -61,7 +61,8 @@ async function prepareConnection(client: ClientBase, role: Role): Promise<void> 
   );
 }
 
-export function createPostgresPool({ url, logger, clock }: PostgresPoolOptions): PostgresPool {
+export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
+  const { url, logger, clock, replyTimeoutMs } = options;
   const { shown: store, secrets, isInTheClear } = readPostgresUrl(url);
   if (isInTheClear) {
     logger.warn('the connection to the store is not encrypted: add ?sslmode=verify-full to its URL', {
@@ -99,11 +100,11 @@ export function createPostgresPool({ url, logger, clock }: PostgresPoolOptions):
     let running = 0;
     async function run(
       statements: readonly WireStatement[],
-      options: RunOptions = {},
+      limits: RunOptions = {},
     ): Promise<PipelineOutcome> {
       running += 1;
       try {
-        const timeoutMs = options.isUnlimited === true ? undefined : replyTimeoutMs;
+        const timeoutMs = limits.isUnlimited === true ? undefined : replyTimeoutMs;
         const outcome = await runPipeline(client, statements, { clock, replyTimeoutMs: timeoutMs });
         status = outcome.status;
         return outcome;

@@ -13,6 +13,8 @@ import type { StatementResult, WireStatement } from './thread-protocol.ts';
 
 /** Another opener may be changing a large schema. */
 const migrationLockTimeoutMs = 300_000;
+/** Migrations may compute for a while. */
+const idleTimeoutMs = 60_000;
 
 export interface PreparePostgresOptions {
   readonly pool: PostgresPool;
@@ -68,6 +70,7 @@ async function prepareIn(session: PostgresSession, options: PreparePostgresOptio
   const identity = await databaseIdentity(db);
   await runSql('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
   await runSql('SET LOCAL statement_timeout = 0');
+  await runSql(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
   await runSql(`SET LOCAL lock_timeout = ${migrationLockTimeoutMs}`);
   await lockMetaTable(db, run);
   const facts = (await readFacts(db)) ?? new Map();

@@ -13,6 +13,8 @@ import { defaultTransactionTimeoutMs, withTransactionDeadline } from './transact
 const plain = (sql: string): WireStatement => ({ sql, parameters: [] });
 const savepoint = plain('SAVEPOINT statement');
 const release = plain('RELEASE SAVEPOINT statement');
+/** What is idle for longer than the deadline is undone by us, unless we are gone. */
+const undoMs = 1_000;
 const undo = plain('ROLLBACK TO SAVEPOINT statement');
 
 /** The statements of one transaction, one after another; a failing one leaves the transaction usable. */
@@ -75,8 +77,12 @@ export function createPostgresTransactions({ pool, clock, random }: PostgresTran
   ): Promise<T> {
     const session = await pool.session('write');
     try {
-      const limit = plain(`SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(timeoutMs))}`);
-      const { error } = await session.run([...beginStatements(durability), limit]);
+      const limitMs = Math.max(1, Math.ceil(timeoutMs));
+      const { error } = await session.run([
+        ...beginStatements(durability),
+        plain(`SET LOCAL statement_timeout = ${limitMs}`),
+        plain(`SET LOCAL idle_in_transaction_session_timeout = ${limitMs + undoMs}`),
+      ]);
       if (error !== undefined) {
         throw pool.failure(error, { purpose: 'write' });
       }
