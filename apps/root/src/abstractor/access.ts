@@ -1,0 +1,38 @@
+import { TLSSocket } from 'node:tls';
+import { OakestraError } from '@oakestra/contracts';
+import { type PeerRole, peerIdentity } from '@oakestra/pki';
+import type { FastifyRequest } from 'fastify';
+import { bearerToken, type Identity } from '../identity/index.ts';
+
+export interface AbstractorAccess {
+  readonly identity: Pick<Identity, 'authenticate'>;
+  /** Callers that need to prove nothing: those within the allowed legacy address ranges. Default: nobody. */
+  readonly isLegacyAddress?: (address: string) => boolean;
+  /** Holders of a certificate of our authority in one of these roles. Default: `client` and `root`. */
+  readonly roles?: readonly PeerRole[];
+}
+
+/**
+ * Who may use the abstractor, which knows no owners: administrators by their token, our own programs by their
+ * certificate (where the listener asks for one), and old programs by their address.
+ */
+export function abstractorAccess({
+  identity,
+  isLegacyAddress = () => false,
+  roles = ['client', 'root'],
+}: AbstractorAccess): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    if (isLegacyAddress(request.ip) || hasCertificate(request, roles)) return;
+    const caller = await identity.authenticate(bearerToken(request.headers.authorization));
+    if (caller.roles.includes('Admin')) return;
+    throw new OakestraError('forbidden', 'role-missing', 'You have not enough permissions!');
+  };
+}
+
+function hasCertificate({ socket }: FastifyRequest, roles: readonly PeerRole[]): boolean {
+  // Without `authorized` the certificate is only claimed.
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return false;
+  const certificate = socket.getPeerX509Certificate();
+  const peer = certificate === undefined ? undefined : peerIdentity(certificate);
+  return peer !== undefined && roles.includes(peer.role);
+}
