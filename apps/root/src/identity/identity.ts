@@ -81,7 +81,7 @@ export interface IdentityOptions {
   /** Default: no mails, and no password reset. */
   readonly mail?: MailSettings | undefined;
   /** Default: SMTP. */
-  readonly mailTransport?: MailTransport;
+  readonly mailTransport?: MailTransport | undefined;
   /** Password of `Admin` at the first start. Default: a random one, written to `admin-password`. */
   readonly adminPassword?: Sensitive<string> | undefined;
   /** `Admin`/`Admin` at the first start, as old clients hard-code it. Default false. */

@@ -165,7 +165,10 @@ describe('an attacker elsewhere', () => {
     await attempt('first');
     const flood = Array.from({ length: 200 }, (_, number) => attempt(`u${number}`));
     // From the first refusal on, the queue is full.
-    expect(await Promise.race(flood)).toBe('login-busy');
+    const busy = flood.map(async (outcome) => {
+      if ((await outcome) !== 'login-busy') throw new Error('looked at');
+    });
+    await Promise.any(busy);
     await expect(bench.login()).resolves.toHaveProperty('accessToken');
     expect(await Promise.all(flood)).not.toContain('in');
   });
