@@ -1,3 +1,4 @@
+export { openApiSchemaOf, slaOpenApiSchema } from './json-schema.ts';
 export { type ParsedSla, parseSla } from './parse.ts';
 export {
   DEFAULT_STOP_GRACE_SECONDS,

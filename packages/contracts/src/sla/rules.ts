@@ -13,13 +13,14 @@ export const texts = (rule = 'must be a list of texts') => z.array(text(), { err
 /** An integer of at least `minimum`; `1.0` is one, `true` and `"1"` are not. */
 export function integer(minimum: number, unit = '') {
   const rule = `must be an integer of ${minimum} or more${unit === '' ? '' : ` (${unit})`}`;
-  return z.int({ error: rule }).min(minimum, { error: rule });
+  const schema = z.int({ error: rule }).min(minimum, { error: rule });
+  return unit === '' ? schema : schema.describe(unit);
 }
 
 /** A number of 0 or more. */
 export function amount(unit: string) {
   const rule = `must be a number of 0 or more (${unit})`;
-  return z.number({ error: rule }).min(0, { error: rule });
+  return z.number({ error: rule }).min(0, { error: rule }).describe(unit);
 }
 
 /** Names of applications, services and their namespaces: they become parts of the dotted service name. */

@@ -42,8 +42,8 @@ const serviceAddressV6 = text().refine(
 );
 
 const addresses = record({
-  rr_ip: serviceAddress.optional(),
-  rr_ip_v6: serviceAddressV6.optional(),
+  rr_ip: serviceAddress.describe('Wished service address 10.30.x.y.').optional(),
+  rr_ip_v6: serviceAddressV6.describe('Wished service address fdff:20xx:...').optional(),
   closest_ip: text().optional(),
   closest_ip_v6: text().optional(),
   instances: list(
@@ -92,12 +92,19 @@ const volume = record({
 const microservice = record({
   microservice_name: name(),
   microservice_namespace: name(),
-  virtualization: nonEmptyText('must name the kind of isolation, such as "container"'),
-  code: nonEmptyText('must name the image, such as "docker.io/library/nginx:latest"'),
+  virtualization: nonEmptyText('must name the kind of isolation, such as "container"').describe(
+    'container (stored as docker), unikernel, or the name of a runtime that workers offer.',
+  ),
+  code: nonEmptyText('must name the image, such as "docker.io/library/nginx:latest"').describe(
+    'The image; of a unikernel one URL per entry of arch, separated by commas.',
+  ),
   microserviceID: text().max(0, { error: 'must be absent or empty (the root gives the id)' }).optional(),
   cmd: texts().optional(),
   args: texts().optional(),
-  environment: z.array(environmentEntry, { error: 'must be a list of texts NAME=value' }).optional(),
+  environment: z
+    .array(environmentEntry, { error: 'must be a list of texts NAME=value' })
+    .describe('Entries NAME=value.')
+    .optional(),
   memory: integer(0, 'MB').optional(),
   vcpus: integer(0, 'cores').optional(),
   vgpus: integer(0, 'GPUs').optional(),
@@ -106,7 +113,9 @@ const microservice = record({
   bandwidth_out: integer(0, 'kbit/s').optional(),
   storage: integer(0, 'MB').optional(),
   state: text().optional(),
-  port: port.optional(),
+  port: port
+    .describe('Published ports, host[:container][/tcp|/udp] separated by ";", such as "6080:80/tcp".')
+    .optional(),
   one_shot: flag().optional(),
   privileged: flag().optional(),
   sla_violation_strategy: text().optional(),
@@ -116,11 +125,11 @@ const microservice = record({
   constraints: list(constraint).optional(),
   connectivity: list(connection).optional(),
   volumes: list(volume).optional(),
-  arch: texts().optional(),
+  arch: texts().describe('Required for a unikernel, such as ["amd64"].').optional(),
   vm_images: texts().optional(),
   platform: text().optional(),
   description: text().optional(),
-  on_disconnect: onDisconnect.optional(),
+  on_disconnect: onDisconnect.describe('replace (default), wait, or stop-after <seconds>.').optional(),
   one_shot_delivery: z
     .enum(['at-least-once', 'at-most-once'], { error: 'must be "at-least-once" or "at-most-once"' })
     .optional(),
