@@ -1,0 +1,2 @@
+export { classicDocsFace } from './docs-face.ts';
+export { classicOpenApi, type DescribedRoute } from './document.ts';
