@@ -54,14 +54,14 @@ export async function openSigningKeys(options: SigningKeyOptions): Promise<Signi
   const currentPath = join(stateDir, CURRENT_FILE);
   const retiredPath = join(stateDir, RETIRED_FILE);
   const serially = createSerially();
-  let current = await openCurrent(options, currentPath);
+  let current = pairOf(await openCurrent(options, currentPath));
   let retired = isGiven ? [] : parseRetired(await disk.readFile(retiredPath), retiredPath);
   const alive = () => retired.filter(({ untilMs }) => untilMs > clock.nowMs());
 
   return {
-    current: () => current,
-    verifying: () => [createPublicKey(current), ...alive().map(({ key }) => key)],
-    publicKeyPem: () => pemOf(createPublicKey(current)),
+    current: () => current.privateKey,
+    verifying: () => [current.publicKey, ...alive().map(({ key }) => key)],
+    publicKeyPem: () => pemOf(current.publicKey),
     rotate: ({ endOldTokens = false } = {}) =>
       serially('', async () => {
         if (isGiven) {
@@ -79,13 +79,13 @@ export async function openSigningKeys(options: SigningKeyOptions): Promise<Signi
             `There are ${kept.length} earlier keys whose tokens are still valid. End these tokens with the rotation, or wait.`,
           );
         }
-        const old = { key: createPublicKey(current), untilMs: clock.nowMs() + longestTokenMs };
+        const old = { key: current.publicKey, untilMs: clock.nowMs() + longestTokenMs };
         const next = await newKey();
         const nextRetired = endOldTokens ? [] : [old, ...kept];
         // In this order a crash in between leaves the old key signing, and verifying twice.
         await disk.replaceFile(retiredPath, serialised(nextRetired), 0o600);
         await disk.replaceFile(currentPath, privatePem(next), 0o600);
-        current = next;
+        current = pairOf(next);
         retired = nextRetired;
       }),
   };
@@ -106,6 +106,10 @@ async function openCurrent(options: SigningKeyOptions, path: string): Promise<Ke
   const key = await newKey();
   await disk.replaceFile(path, privatePem(key), 0o600);
   return key;
+}
+
+function pairOf(privateKey: KeyObject): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
 async function newKey(): Promise<KeyObject> {
