@@ -1,9 +1,7 @@
-export type { AuditActor, AuditDetails, AuditEntry, AuditEvent, AuditObject, AuditOutcome } from './entry.ts';
+export type { AuditEvent } from './entry.ts';
 export {
   type AuditJournal,
   type AuditJournalOptions,
-  type AuditPage,
-  type AuditQuery,
   type AuditWriter,
   openAuditJournal,
 } from './journal.ts';

@@ -129,7 +129,7 @@ export function createAccounts(store: Store<IdentitySchema>): Accounts {
 }
 
 /** Without anything that must not be shown (Q17). */
-export function userFrom({ id, name, email, created_at_ms }: Omit<UserRow, 'token_generation'>): User {
+function userFrom({ id, name, email, created_at_ms }: Omit<UserRow, 'token_generation'>): User {
   return { id, name, email, createdAtMs: Number(created_at_ms) };
 }
 
