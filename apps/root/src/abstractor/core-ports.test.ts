@@ -14,7 +14,7 @@ const cluster = {
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
   ...{ virtualization: ['docker'], lastSeenAtMs: 1_795_334_263_360 },
 };
-const admin = { id: 'a'.repeat(24), name: 'Admin', email: '', createdAt: '' };
+const admin = { id: 'a'.repeat(24), name: 'Admin', email: '', createdAtMs: 0 };
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let store: Store<ApplicationsSchema>;

@@ -1,9 +1,3 @@
-export {
-  type Addresses,
-  type AddressesOptions,
-  type AddressOrder,
-  type AddressReservation,
-  openAddresses,
-} from './open-addresses.ts';
+export { type Addresses, openAddresses } from './open-addresses.ts';
 export { addressOwner, pairOf, serviceAddressRequest, withServiceAddresses } from './owners.ts';
 export { type AddressesSchema, addressesMigrations } from './schema.ts';

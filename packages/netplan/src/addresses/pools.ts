@@ -5,8 +5,6 @@ import { createPool, invalidPool, poolsOverlap } from './pool.ts';
 /** What an address is for. Service and instance addresses are semantic, a subnet is of a worker's own. */
 export type AddressKind = 'service' | 'instance' | 'subnet';
 
-export const ADDRESS_KINDS: readonly AddressKind[] = ['service', 'instance', 'subnet'];
-
 export interface AddressPoolSettings {
   /** IPv4 addresses of services and of instances, from one pool. */
   readonly semanticV4: PoolSettings;
