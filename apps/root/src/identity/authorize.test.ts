@@ -32,6 +32,7 @@ const callers = {
 const objects: Readonly<Record<string, AccessObject>> = {
   'own in root': { kind: 'application', ownerUserId: 'u', organisationId: ROOT },
   'own in acme': { kind: 'application', ownerUserId: 'u', organisationId: ACME },
+  'own without place': { kind: 'application', ownerUserId: 'u' },
   'foreign in root': { kind: 'application', ownerUserId: 'v', organisationId: ROOT },
   'foreign of old times': { kind: 'application', ownerUserId: 'v' },
   'foreign in acme': { kind: 'application', ownerUserId: 'v', organisationId: ACME },
@@ -50,23 +51,23 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 };
 const all = 'crudx';
 const own = 'rudx';
-const provider = 'crud';
+const provider = 'rud';
 
 /** What each may with what, in letters; the columns are the objects above. */
 const matrix: Readonly<Record<keyof typeof callers, readonly string[]>> = {
-  'admin of root': [all, all, all, all, all, all, all, all, all],
-  'provider in root': [all, own, '', '', '', '', 'r', '', ''],
-  'infrastructure in root': [all, own, '', '', '', '', all, '', ''],
-  'nobody in root': [all, own, '', '', '', '', 'r', '', ''],
-  'admin of acme': [own, all, '', '', all, '', 'r', all, ''],
-  'organisation admin': [own, all, '', '', all, '', 'r', all, ''],
-  'application provider': [own, all, '', '', provider, '', 'r', 'r', ''],
-  'infrastructure provider': [own, own, '', '', 'r', '', 'r', all, ''],
-  'plain member': [own, own, '', '', 'r', '', 'r', 'r', ''],
-  'both providers': [own, all, '', '', provider, '', 'r', all, ''],
-  'former member': [own, own, '', '', '', '', 'r', '', ''],
-  'read token of an organisation admin': ['r', 'r', '', '', 'r', '', 'r', 'r', ''],
-  'write token of an organisation admin': [own, all, '', '', all, '', 'r', all, ''],
+  'admin of root': [all, all, all, all, all, all, all, all, all, all],
+  'provider in root': [all, own, all, '', '', '', '', 'r', '', ''],
+  'infrastructure in root': [all, own, all, '', '', '', '', all, '', ''],
+  'nobody in root': [all, own, all, '', '', '', '', 'r', '', ''],
+  'admin of acme': [own, all, all, '', '', own, '', 'r', all, ''],
+  'organisation admin': [own, all, all, '', '', own, '', 'r', all, ''],
+  'application provider': [own, all, all, '', '', provider, '', 'r', 'r', ''],
+  'infrastructure provider': [own, own, own, '', '', 'r', '', 'r', all, ''],
+  'plain member': [own, own, own, '', '', 'r', '', 'r', 'r', ''],
+  'both providers': [own, all, all, '', '', provider, '', 'r', all, ''],
+  'former member': [own, own, own, '', '', '', '', 'r', '', ''],
+  'read token of an organisation admin': ['r', 'r', 'r', '', '', 'r', '', 'r', 'r', ''],
+  'write token of an organisation admin': [own, all, all, '', '', own, '', 'r', all, ''],
 };
 
 const cells = Object.entries(matrix).flatMap(([who, row]) =>

@@ -9,7 +9,10 @@ export interface AccessObject {
   readonly kind: 'application' | 'cluster' | 'worker';
   /** Absent for what belongs to nobody in particular. */
   readonly ownerUserId?: string | undefined;
-  /** Where it was created. Absent: in `root`; for clusters and workers: they serve everybody. */
+  /**
+   * Where it was created; what is created now and does not say it: where the caller is. Absent otherwise: an
+   * application that is not shared, a cluster or worker that serves everybody.
+   */
   readonly organisationId?: string | undefined;
 }
 
@@ -71,12 +74,15 @@ function authorizeApplication(caller: Principal, action: Action, object: AccessO
   const isOwner = object.ownerUserId !== undefined && object.ownerUserId === caller.userId;
   // Nobody owns yet what is being created.
   if (isOwner && action !== 'create') return ALLOWED;
-  const { organisationId } = object;
-  const isHere = caller.isMember && (organisationId ?? caller.organisationId) === caller.organisationId;
-  if (action === 'create' && caller.isInRootOrganisation && isHere) {
-    return isOwner ? ALLOWED : refused('In the organisation root, applications are created for oneself.');
+  // What is created without saying where is created where the caller is.
+  const organisationId = object.organisationId ?? (action === 'create' ? caller.organisationId : undefined);
+  const isHere = caller.isMember && organisationId === caller.organisationId;
+  if (action === 'create') {
+    if (!isOwner) return refused('Applications are created for oneself.');
+    if (!isHere) return refused('You are no member of this organisation any more. Log in to another one.');
+    if (caller.isInRootOrganisation) return ALLOWED;
   }
-  if (!isHere || organisationId === undefined || caller.isInRootOrganisation) {
+  if (!isHere || caller.isInRootOrganisation) {
     return refused('The application belongs to somebody else and is not shared with you.');
   }
   if (action === 'read' || rolesAllow(caller, 'application', action)) return ALLOWED;
