@@ -1,6 +1,12 @@
 import type { Clock, Logger, Random } from '@oakestra/daemon';
 import { ensureIdentity } from '@oakestra/pki/authority';
-import { composeRoot, openRootCertificates, type RootSettings, rootSettings } from '@oakestra/root';
+import {
+  composeRoot,
+  openRootCertificates,
+  type RootSettings,
+  rootActions,
+  rootSettings,
+} from '@oakestra/root';
 import { runTier } from './run-tier.ts';
 import type { Machine, Tier } from './tier.ts';
 import { version } from './version.ts';
@@ -31,6 +37,7 @@ export const tier: RootTier = {
   summary:
     'The root knows users, applications and clusters, serves the API, and hands instances to the clusters that join it.',
   settings: rootSettings,
+  actions: rootActions,
   compose: (context) => composeRoot({ ...context, version }),
   async issueCertificates({ settings, members, clock, random, logger }) {
     const { stateDirectory, certificateNames: furtherNames } = settings;

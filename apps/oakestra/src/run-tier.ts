@@ -1,4 +1,6 @@
+import { messageOf } from '@oakestra/contracts';
 import {
+  createLogger,
   formatHelp,
   formatSettings,
   loadSettings,
@@ -6,6 +8,8 @@ import {
   requestOf,
   SettingsError,
   type SettingsTable,
+  systemClock,
+  systemRandom,
 } from '@oakestra/daemon';
 import { runDaemon } from './run-daemon.ts';
 import type { Machine, Tier } from './tier.ts';
@@ -15,15 +19,19 @@ const USAGE_ERROR = 2;
 
 /** The program of one role: `--help`, `--version`, `--print-config`, or run until told to stop. */
 export async function runTier<T extends SettingsTable>(
-  { role, summary, settings, compose }: Tier<T>,
+  tier: Tier<T>,
   argv: readonly string[],
   machine: Machine,
 ): Promise<number> {
+  const { role, summary, settings, compose, actions = {} } = tier;
   const { env, print } = machine;
+  const action = actions[argv[0] ?? ''];
+  if (action !== undefined) return runAction(tier, argv[0] as string, argv.slice(1), machine);
   const table = { ...settings, ...loggingSettings };
   const request = requestOf(argv);
   if (request === 'help') {
     print(formatHelp({ role, table, usage: `oakestra ${role} [flags]`, summary, env }));
+    print(actionHelp(role, actions));
     return 0;
   }
   if (request === 'version') {
@@ -44,6 +52,41 @@ export async function runTier<T extends SettingsTable>(
     machine,
     compose: (context) => compose({ ...context, settings: values }),
   });
+}
+
+function actionHelp<T extends SettingsTable>(role: string, actions: NonNullable<Tier<T>['actions']>): string {
+  const lines = Object.entries(actions).map(
+    ([name, { operand, summary }]) => `  oakestra ${role} ${name} ${operand}\n      ${summary}\n`,
+  );
+  return lines.length === 0 ? '' : `\nBeside running:\n${lines.join('')}`;
+}
+
+/** `oakestra <role> <action> <operand> [flags]`. */
+async function runAction<T extends SettingsTable>(
+  { role, settings, actions = {} }: Tier<T>,
+  name: string,
+  [operand = '', ...argv]: readonly string[],
+  machine: Machine,
+): Promise<number> {
+  const action = actions[name];
+  if (action === undefined || operand === '' || operand.startsWith('-')) {
+    machine.printError(`Usage: oakestra ${role} ${name} ${action?.operand ?? ''} [flags]\n`);
+    return USAGE_ERROR;
+  }
+  const table = { ...settings, ...loggingSettings };
+  const load = () => loadSettings({ role, table, argv, env: machine.env });
+  const loaded = await settingsOrComplaint(load, machine);
+  if (loaded === undefined) return USAGE_ERROR;
+  const logger = createLogger({ level: 'warn', output: { write: (line) => machine.printError(line) } });
+  try {
+    const values = loaded.values as ComposedValues<T>;
+    const context = { logger, clock: systemClock(), random: systemRandom(), settings: values };
+    machine.print(`${await action.run(operand, context)}\n`);
+    return 0;
+  } catch (error) {
+    machine.printError(`oakestra: ${messageOf(error)}\n`);
+    return 1;
+  }
 }
 
 type ComposedValues<T extends SettingsTable> = Parameters<Tier<T>['compose']>[0]['settings'] &

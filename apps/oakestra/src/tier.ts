@@ -21,12 +21,26 @@ export interface DaemonContext {
   readonly onFatal: (error: Error) => void;
 }
 
+/** Something that a program does once, with one operand. */
+export interface TierAction<T extends SettingsTable = SettingsTable> {
+  /** For the help. */
+  readonly operand: string;
+  readonly summary: string;
+  /** Resolves to what people are told; rejects with an `OakestraError`. */
+  run(
+    operand: string,
+    context: Omit<DaemonContext, 'lifecycle' | 'onFatal'> & { readonly settings: SettingsValues<T> },
+  ): Promise<string>;
+}
+
 /** One role of the program, as its bundle offers it. */
 export interface Tier<T extends SettingsTable = SettingsTable> {
   readonly role: Role;
   /** For the help: what this role does. */
   readonly summary: string;
   readonly settings: T;
+  /** What the program can do beside running: `oakestra root backup FILE`. By name. */
+  readonly actions?: Readonly<Record<string, TierAction<T>>>;
   /** Adds the parts of the tier to the lifecycle; nothing runs before that starts. */
   compose(context: DaemonContext & { readonly settings: SettingsValues<T> }): void;
 }

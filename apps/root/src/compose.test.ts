@@ -49,6 +49,7 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
     stateDirectory: folder.path,
     certificateNames: [],
     corsOrigins: [],
+    databaseUrl: undefined,
     restartGraceMs: 1000,
   };
   composeRoot({

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { messageOf, Sensitive } from '@oakestra/contracts';
 import {
   type Clock,
@@ -11,33 +10,20 @@ import {
   type Teardown,
   watchEventLoopLag,
 } from '@oakestra/daemon';
-import { openSqliteStore, probeStore, type SqliteStoreOptions } from '@oakestra/store';
-import {
-  apiFace,
-  createIdempotencyKeys,
-  type IdempotencySchema,
-  idempotencyMigrations,
-} from './api/index.ts';
-import {
-  type Applications,
-  type ApplicationsSchema,
-  applicationsMigrations,
-  openApplications,
-} from './applications/index.ts';
+import { probeStore, type SqliteStoreOptions } from '@oakestra/store';
+import { apiFace, createIdempotencyKeys } from './api/index.ts';
+import { type Applications, openApplications } from './applications/index.ts';
+import { openAuditJournal } from './audit/index.ts';
 import { openRootCertificates } from './certificates.ts';
-import { classicFace } from './classic/index.ts';
-import {
-  type ClustersSchema,
-  clustersMigrations,
-  createClusterLinks,
-  createClusterViews,
-  openClusterRegistry,
-} from './clusters/index.ts';
-import { type DeploymentsSchema, deploymentsMigrations, startDeployments } from './deployments/index.ts';
-import { type EventsSchema, eventsMigrations, openEventJournal } from './events/index.ts';
+import { classicFace, sendClassicError } from './classic/index.ts';
+import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
+import { startDeployments } from './deployments/index.ts';
+import { openEventJournal } from './events/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
-import { type IdentitySchema, identityMigrations, openIdentity } from './identity/index.ts';
+import { openIdentity } from './identity/index.ts';
+import { openControlSocket } from './maintenance/index.ts';
 import { createMetrics, operationsFace } from './operations/index.ts';
+import { openRootStore } from './root-store.ts';
 import type { RootSettings } from './settings.ts';
 
 export interface RootContext {
@@ -55,13 +41,6 @@ export interface RootContext {
 const LAG_CHECK_MS = 1000;
 /** Requests under way get a second. */
 const API_STOP_MS = 1200;
-
-type RootSchema = ApplicationsSchema &
-  ClustersSchema &
-  DeploymentsSchema &
-  EventsSchema &
-  IdempotencySchema &
-  IdentitySchema;
 
 /** Adds the parts of a root orchestrator, in the order of their start. */
 export function composeRoot({ lifecycle, ...context }: RootContext): void {
@@ -82,25 +61,14 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
   });
 
-  const store = await openSqliteStore<RootSchema>({
-    path: join(stateDirectory, 'root.db'),
-    migrations: {
-      ...applicationsMigrations,
-      ...clustersMigrations,
-      ...deploymentsMigrations,
-      ...eventsMigrations,
-      ...idempotencyMigrations,
-      ...identityMigrations,
-    },
-    logger,
-    clock,
-    random,
-    ...storeFaults,
-  });
+  const store = await openRootStore({ settings, logger, clock, random, faults: storeFaults });
   teardown.add('store', () => store.close());
 
+  const audit = await openAuditJournal({ store, clock, random, logger });
+  teardown.add('audit', () => audit.settled());
   const identity = await openIdentity({
-    store: store,
+    store,
+    audit,
     disk: systemDisk(),
     stateDir: stateDirectory,
     clock,
@@ -108,6 +76,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
     adminPassword: settings.adminPassword === undefined ? undefined : new Sensitive(settings.adminPassword),
   });
+  teardown.add('mails', () => identity.stop());
   const registry = await openClusterRegistry(store, random);
   const links = createClusterLinks({
     host: settings.listen,
@@ -123,7 +92,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   teardown.add('events', () => events.stop());
   let applications: Applications | undefined;
   const deployments = await startDeployments({
-    store: store,
+    store,
     clock,
     random,
     logger,
@@ -143,7 +112,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   teardown.add('deployments', () => deployments.stop());
   applications = await openApplications({
-    store: store,
+    store,
     deployments,
     identity,
     clock,
@@ -178,6 +147,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
       }),
     ],
     logger,
+    // Most clients are of the old kind.
+    refuse: sendClassicError,
     // Old dashboards are served from another port than the one that they call.
     cors: allowLegacy.length > 0 ? 'any' : corsOrigins,
     serverFactory: http.serverFactory,
@@ -186,6 +157,12 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   await app.ready();
   const apiPort = await http.listen({ host: settings.listen, port: settings.apiPort });
+  const control = await openControlSocket({
+    stateDirectory,
+    commands: { backup: (path) => store.backupTo(path) },
+    logger,
+  });
+  teardown.add('control socket', () => control.stop());
   const closeApi = (): Promise<void> => {
     stopping.abort();
     return http.close();

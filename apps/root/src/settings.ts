@@ -36,6 +36,13 @@ export const rootSettings = defineSettings({
     default: '/var/lib/oakestra/root',
     description: 'Where the database, the authority and the keys are kept.',
   },
+  databaseUrl: {
+    type: settingType.text(),
+    isOptional: true,
+    isSecret: true,
+    description:
+      'Where the data is kept: postgresql://user:password@host/database. Default: root.db in the state folder.',
+  },
   certificateNames: {
     type: settingType.list(settingType.text()),
     default: [],

@@ -12,9 +12,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
-import type { EventJournal } from '../events/index.ts';
+import type { EventJournal, JournalEvent } from '../events/index.ts';
 import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
-import { bearerToken, type Identity, type Principal } from '../identity/index.ts';
+import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
 import { createBodyReader } from './body.ts';
 import { clusterHandlers } from './cluster-handlers.ts';
@@ -49,7 +49,10 @@ function handlersOf(parts: ApiFaceParts): ApiHandlers {
   const visibility = createVisibility();
   const shared = { ...parts, visibility };
   return {
-    readMe: async ({ caller }) => ({ ...caller, roles: [...caller.roles] }),
+    readMe: async ({ caller: { userId, userName, organisationId, roles } }) => ({
+      ...{ userId, userName, organisationId },
+      roles: [...roles],
+    }),
     ...applicationHandlers(shared),
     ...serviceHandlers(shared),
     ...clusterHandlers(parts.clusters),
@@ -60,7 +63,7 @@ function handlersOf(parts: ApiFaceParts): ApiHandlers {
         clock: parts.clock,
         isWanted: (event) =>
           (query.serviceId === undefined || query.serviceId === event.serviceId) &&
-          (event.ownerUserId === '' || visibility.maySee(caller, event)),
+          (event.ownerUserId === '' || visibility.maySee(caller, ownerOf(event))),
         afterId: query.after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined),
         stopping: parts.stopping,
       });
@@ -91,7 +94,10 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       config: { access: endpoint.access },
       async handler(request, reply) {
-        const caller = await identity.authenticate(bearerToken(request.headers.authorization));
+        const caller = await identity.authenticate(
+          bearerToken(request.headers.authorization),
+          scopeOf(endpoint),
+        );
         requireAccess(endpoint, caller);
         const call = {
           parameters: request.params,
@@ -154,6 +160,15 @@ function requireMatch(request: FastifyRequest, resource: unknown): void {
     'revision-stale',
     'If-Match: somebody changed this since you read it. Read it again, then decide.',
   );
+}
+
+/** Events know their owner alone: what an organisation shares is read from the objects. */
+const ownerOf = ({ ownerUserId }: JournalEvent) => ({ ownerUserId, organisationId: undefined });
+
+/** What a personal access token must allow. */
+function scopeOf({ access, method }: Endpoint): Scope {
+  if (access === 'admin') return 'admin';
+  return method === 'GET' ? 'read' : 'write';
 }
 
 function requireAccess({ access }: Endpoint, { roles }: Principal): void {

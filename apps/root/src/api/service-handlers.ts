@@ -3,7 +3,7 @@ import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments, InstanceView, ServiceView } from '../deployments/index.ts';
 import type { EventJournal } from '../events/index.ts';
-import type { Principal } from '../identity/index.ts';
+import type { Action, Principal } from '../identity/index.ts';
 import type { SomeHandlers } from './handlers.ts';
 import { cursorOf, pageOf, positionOf } from './paging.ts';
 import { eventResource, instanceResource, serviceResource } from './views.ts';
@@ -28,25 +28,23 @@ export function serviceHandlers(parts: {
 > {
   const { applications, deployments, clusters, events, visibility } = parts;
 
-  /**
-   * What one may not see is answered like what is not there. The application says whose a service is: one that was
-   * adopted may still name a user of a lost store.
-   */
-  const visible = async (id: string | undefined, caller: Principal): Promise<ServiceView> => {
+  /** The application says whose a service is: one that was adopted may still name a user of a lost store. */
+  const allowed = async (id: string | undefined, caller: Principal, action: Action): Promise<ServiceView> => {
     const service = id === undefined ? undefined : deployments.service(id);
-    const application =
+    const owned =
       service === undefined ? undefined : await applications.application(service.document.applicationID);
-    if (service !== undefined && application !== undefined && visibility.maySee(caller, application)) {
-      return service;
-    }
-    throw new OakestraError('not-found', 'service-not-found', `There is no service ${id}.`);
+    const notFound = () => new OakestraError('not-found', 'service-not-found', `There is no service ${id}.`);
+    if (service === undefined || owned === undefined) throw notFound();
+    visibility.require({ caller, action, owned, notFound });
+    return service;
   };
 
-  const visibleInstance = async (
+  const allowedInstance = async (
     parameters: Readonly<Record<string, string>>,
     caller: Principal,
+    action: Action,
   ): Promise<InstanceView> => {
-    const { id, instances } = await visible(parameters.serviceId, caller);
+    const { id, instances } = await allowed(parameters.serviceId, caller, action);
     const instance = instances.find(({ number }) => String(number) === parameters.number);
     if (instance !== undefined) return instance;
     const message = `The service ${id} has no instance ${parameters.number}.`;
@@ -55,7 +53,7 @@ export function serviceHandlers(parts: {
 
   return {
     async listServices({ query, caller }) {
-      const own = await visibility.ownOf(caller, applications);
+      const own = await visibility.visibleTo(caller, applications);
       const seen = own
         .filter(({ id }) => query.applicationId === undefined || query.applicationId === id)
         .flatMap(({ serviceIds }) => serviceIds)
@@ -67,39 +65,39 @@ export function serviceHandlers(parts: {
       return { items: items.map((service) => serviceResource(service, clusters)), nextCursor };
     },
     readService: async ({ parameters, caller }) =>
-      serviceResource(await visible(parameters.serviceId, caller), clusters),
+      serviceResource(await allowed(parameters.serviceId, caller, 'read'), clusters),
     async deleteService({ parameters, caller, requireMatch }) {
-      const service = await visible(parameters.serviceId, caller);
+      const service = await allowed(parameters.serviceId, caller, 'change');
       requireMatch(serviceResource(service, clusters));
       await deployments.removeService(service.id);
       return undefined;
     },
     async setReplicas({ parameters, body, caller, requireMatch }) {
-      const service = await visible(parameters.serviceId, caller);
+      const service = await allowed(parameters.serviceId, caller, 'deploy');
       requireMatch(serviceResource(service, clusters));
       await deployments.setReplicas(service.id, body.replicas);
       return serviceResource(deployments.service(service.id) ?? service, clusters);
     },
     async deployInstance({ parameters, caller }) {
-      const { id } = await visible(parameters.serviceId, caller);
+      const { id } = await allowed(parameters.serviceId, caller, 'deploy');
       const { number } = await deployments.requestInstance(id);
       return instanceResource(
-        await visibleInstance({ serviceId: id, number: String(number) }, caller),
+        await allowedInstance({ serviceId: id, number: String(number) }, caller, 'read'),
         clusters,
       );
     },
     readInstance: async ({ parameters, caller }) =>
-      instanceResource(await visibleInstance(parameters, caller), clusters),
+      instanceResource(await allowedInstance(parameters, caller, 'read'), clusters),
     async removeInstance({ parameters, caller }) {
-      const { serviceId, number } = await visibleInstance(parameters, caller);
+      const { serviceId, number } = await allowedInstance(parameters, caller, 'deploy');
       await deployments.removeInstance(serviceId, number);
       return undefined;
     },
     readInstanceOutput: async ({ parameters, caller }) => ({
-      output: (await visibleInstance(parameters, caller)).logs,
+      output: (await allowedInstance(parameters, caller, 'read')).logs,
     }),
     async listInstanceHistory({ parameters, query, caller }) {
-      const { id: serviceId } = await visible(parameters.serviceId, caller);
+      const { id: serviceId } = await allowed(parameters.serviceId, caller, 'read');
       const { limit, cursor } = query;
       const belowSeq = cursor === undefined ? undefined : Number(positionOf(cursor));
       if (Number.isNaN(belowSeq)) throw positionUnknown();

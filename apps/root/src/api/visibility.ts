@@ -1,18 +1,40 @@
+import { OakestraError } from '@oakestra/contracts';
 import type { Applications, ApplicationView } from '../applications/index.ts';
-import type { Principal } from '../identity/index.ts';
+import { type Action, authorize, isRootAdmin, type Principal, requireAllowed } from '../identity/index.ts';
 
-/** Who sees what: users their own, administrators everything. */
+type Owned = Pick<ApplicationView, 'ownerUserId' | 'organisationId'>;
+
+/** Who sees and does what: owners, organisations that share, administrators of root. */
 export interface Visibility {
-  maySee(caller: Principal, owned: { readonly ownerUserId: string }): boolean;
+  maySee(caller: Principal, owned: Owned): boolean;
+  /** Rejects with `notFound` what may not be seen, with `action-forbidden` what may only be seen. */
+  require(request: {
+    readonly caller: Principal;
+    readonly action: Action;
+    readonly owned: Owned;
+    readonly notFound: () => OakestraError;
+  }): void;
   /** Oldest first. */
-  ownOf(caller: Principal, applications: Applications): Promise<readonly ApplicationView[]>;
+  visibleTo(caller: Principal, applications: Applications): Promise<readonly ApplicationView[]>;
 }
 
 export function createVisibility(): Visibility {
-  const seesAll = ({ roles }: Principal): boolean => roles.includes('Admin');
+  const objectOf = ({ ownerUserId, organisationId }: Owned) =>
+    ({ kind: 'application', ownerUserId, organisationId }) as const;
+  const maySee = (caller: Principal, owned: Owned): boolean =>
+    authorize({ caller, action: 'read', object: objectOf(owned) }).isAllowed;
   return {
-    maySee: (caller, { ownerUserId }) => ownerUserId === caller.userId || seesAll(caller),
-    ownOf: (caller, applications) =>
-      seesAll(caller) ? applications.all() : applications.ownedBy(caller.userId),
+    maySee,
+    require: ({ caller, action, owned, notFound }) =>
+      requireAllowed({ caller, action, object: objectOf(owned), notFound }),
+    async visibleTo(caller, applications) {
+      const isShared = isRootAdmin(caller) || !caller.isInRootOrganisation;
+      const candidates = isShared ? await applications.all() : await applications.ownedBy(caller.userId);
+      return candidates.filter((application) => maySee(caller, application));
+    },
   };
+}
+
+export function applicationNotFound(id: string | undefined): OakestraError {
+  return new OakestraError('not-found', 'application-not-found', `There is no application ${id}.`);
 }

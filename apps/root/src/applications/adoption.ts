@@ -33,7 +33,7 @@ export async function adoptApplication(
   const isTaken = (await table.findByUniqueName(ownerUserId, plainName)) !== undefined;
   await commit([
     table.insertion({
-      ...{ id, ownerUserId, name, namespace },
+      ...{ id, ownerUserId, organisationId: undefined, name, namespace },
       // What runs is shown, even beside a younger application of the same name.
       uniqueName: isTaken ? `${plainName}#${id}` : plainName,
       document: {},

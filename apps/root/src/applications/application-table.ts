@@ -6,6 +6,7 @@ import type { ApplicationState, ApplicationsSchema } from './schema.ts';
 export interface ApplicationRecord {
   readonly id: string;
   readonly ownerUserId: string;
+  readonly organisationId: string | undefined;
   readonly name: string;
   readonly namespace: string;
   readonly uniqueName: string;
@@ -26,6 +27,7 @@ export interface ApplicationTable {
   /** Fails the batch (`store-expectation`) when there is no such application any more. */
   stateUpdate(id: string, state: ApplicationState): Statement;
   servicesUpdate(id: string, services: ServiceLists): Statement;
+  detailsUpdate(record: ApplicationRecord): Statement;
   deletion(id: string): Statement;
 }
 
@@ -76,6 +78,10 @@ export function createApplicationTable({ db }: Store<ApplicationsSchema>): Appli
           .set({ service_ids: JSON.stringify(serviceIds), pending: JSON.stringify(pending) })
           .where('id', '=', id),
       ),
+    detailsUpdate({ id, name, namespace, uniqueName, document }) {
+      const values = { name, namespace, unique_name: uniqueName, document: JSON.stringify(document) };
+      return expectChanges(db.updateTable('applications').set(values).where('id', '=', id));
+    },
     deletion: (id) => db.deleteFrom('applications').where('id', '=', id),
   };
 }
@@ -84,6 +90,7 @@ function recordFrom(row: Row): ApplicationRecord {
   return {
     id: row.id,
     ownerUserId: row.owner_user_id,
+    organisationId: row.organisation_id ?? undefined,
     name: row.name,
     namespace: row.namespace,
     uniqueName: row.unique_name,
@@ -99,6 +106,7 @@ function rowFrom(record: ApplicationRecord): Row {
   return {
     id: record.id,
     owner_user_id: record.ownerUserId,
+    organisation_id: record.organisationId ?? null,
     name: record.name,
     namespace: record.namespace,
     unique_name: record.uniqueName,

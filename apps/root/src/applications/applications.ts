@@ -9,6 +9,8 @@ export interface SubmittedService {
 export interface ApplicationView {
   readonly id: string;
   readonly ownerUserId: string;
+  /** Where it was created; undefined: nobody knows. */
+  readonly organisationId: string | undefined;
   readonly name: string;
   readonly namespace: string;
   readonly description: string;
@@ -39,6 +41,11 @@ export interface Applications {
   /** Oldest first. */
   all(): Promise<readonly ApplicationView[]>;
   ownedBy(userId: string): Promise<readonly ApplicationView[]>;
+  /**
+   * Changes what is given and leaves the rest; a name only as long as there are no services, whose names contain it.
+   * Rejects `application-not-found`, `application-invalid`, `application-named` (conflict), `application-exists`.
+   */
+  update(id: string, changes: ApplicationChanges): Promise<ApplicationView>;
   /** Removes all services, then the application. Rejects `application-not-found`. */
   remove(id: string): Promise<void>;
   /**
@@ -52,8 +59,17 @@ export interface Applications {
   }): Promise<{ readonly ownerUserId: string }>;
 }
 
+/** Unchecked, as they came from the request. */
+export interface ApplicationChanges {
+  readonly name?: unknown;
+  readonly namespace?: unknown;
+  readonly description?: unknown;
+}
+
 interface Submission {
   /** As it was parsed from the request; nothing about it is taken for granted. */
   readonly sla: unknown;
   readonly ownerUserId: string;
+  /** The one that the owner was in. */
+  readonly organisationId?: string | undefined;
 }

@@ -6,8 +6,9 @@ import type { Identity } from '../identity/index.ts';
 import { adoptApplication } from './adoption.ts';
 import { type ApplicationRecord, createApplicationTable, uniqueNameOf } from './application-table.ts';
 import type { Applications, ApplicationView, SubmittedService } from './applications.ts';
+import { changedApplication } from './changes.ts';
 import { conflictError, serviceConflicts } from './conflicts.ts';
-import type { ApplicationState, ApplicationsSchema } from './schema.ts';
+import type { ApplicationsSchema } from './schema.ts';
 import { createServiceBatch } from './service-batch.ts';
 import {
   checkedSla,
@@ -45,14 +46,16 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   await adoptOrphans();
 
   return {
-    async submit({ sla, ownerUserId }) {
+    async submit({ sla, ownerUserId, organisationId }) {
       const planned = planApplications(checkedSla(sla), nextId);
       await refuseTakenNames(planned, ownerUserId);
       refuseServiceConflicts(planned.flatMap((application) => application.services));
       // Without services there is nothing that could be half done.
       const isWhole = planned.every((application) => application.services.length === 0);
       const state = isWhole ? 'ready' : 'submitting';
-      const records = planned.map((application) => recordOf(application, ownerUserId, state));
+      const records = planned.map((application) =>
+        recordOf(application, { ownerUserId, organisationId, state }),
+      );
       await commit(records.map(table.insertion)).catch((cause: unknown) => {
         // Somebody was faster between the check and the insertion.
         throw isConstraint(cause) ? conflictError('application-exists', [raceViolation(planned)]) : cause;
@@ -101,6 +104,21 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
     all: async () => visible(await table.all()),
     ownedBy: async (userId) => visible(await table.all({ ownerUserId: userId })),
 
+    update: (id, changes) =>
+      serially(id, async () => {
+        const record = await table.find(id);
+        if (record === undefined || record.state !== 'ready') throw notFound(id);
+        const hasServices = services.living(record.serviceIds).length > 0;
+        const next = changedApplication(record, changes, hasServices);
+        const { ownerUserId, uniqueName } = next;
+        const other = await table.findByUniqueName(ownerUserId, uniqueName);
+        if (other !== undefined && other.id !== id) {
+          throw conflictError('application-exists', [takenViolation({ ...next, path: '' }, other.id)]);
+        }
+        await commit([table.detailsUpdate(next)]);
+        return viewOf(next);
+      }),
+
     remove: (id) =>
       serially(id, async () => {
         const record = await table.find(id);
@@ -124,12 +142,11 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
 
   function recordOf(
     planned: PlannedApplication,
-    ownerUserId: string,
-    state: ApplicationState,
+    given: Pick<ApplicationRecord, 'ownerUserId' | 'organisationId' | 'state'>,
   ): ApplicationRecord {
     const { id, name, namespace, document } = planned;
     return {
-      ...{ id, ownerUserId, name, namespace, document, state },
+      ...{ id, name, namespace, document, ...given },
       uniqueName: uniqueNameOf(planned),
       serviceIds: [],
       pending: planned.services.map(pendingPart),
@@ -227,11 +244,12 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   }
 
   function viewOf(record: ApplicationRecord): ApplicationView {
-    const { id, ownerUserId, name, namespace, document, createdAtMs } = record;
+    const { id, ownerUserId, organisationId, name, namespace, document, createdAtMs } = record;
     const description = typeof document.application_desc === 'string' ? document.application_desc : '';
     return {
       id,
       ownerUserId,
+      organisationId,
       name,
       namespace,
       description,
@@ -255,9 +273,12 @@ function pendingPart({ id, document }: PlannedService): SubmittedService {
   return { id, document };
 }
 
-function takenViolation({ path, name, namespace }: PlannedApplication, otherId: string) {
+function takenViolation(
+  { path, name, namespace }: Pick<PlannedApplication, 'path' | 'name' | 'namespace'>,
+  otherId: string,
+) {
   const message = `you have an application ${name} in the namespace ${namespace} already (${otherId}); choose another name or delete that one`;
-  return { path: `${path}.application_name`, message };
+  return { path: path === '' ? 'application_name' : `${path}.application_name`, message };
 }
 
 function raceViolation([application]: readonly PlannedApplication[]) {

@@ -10,6 +10,8 @@ export interface ApplicationsSchema {
   applications: {
     readonly id: string;
     readonly owner_user_id: string;
+    /** Where it was created; null: nobody knows, as for what was adopted. */
+    readonly organisation_id: string | null;
     readonly name: string;
     readonly namespace: string;
     /** What must be unique per owner: `<name>.<namespace>`, for an adopted duplicate with its id behind it. */
@@ -44,6 +46,11 @@ export const applicationsMigrations: Readonly<Record<string, Migration>> = {
         .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
         .addUniqueConstraint('applications_unique_name', ['owner_user_id', 'unique_name'])
         .execute();
+    },
+  },
+  '0002-applications-organisation': {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable('applications').addColumn('organisation_id', 'text').execute();
     },
   },
 };

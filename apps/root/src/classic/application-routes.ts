@@ -1,6 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import type { Applications, ApplicationView } from '../applications/index.ts';
-import type { Identity, Principal } from '../identity/index.ts';
+import { type Action, type Identity, type Principal, requireAllowed } from '../identity/index.ts';
 import { double, plain, type Route } from './route.ts';
 import { applicationView } from './views.ts';
 
@@ -22,7 +22,12 @@ export function applicationRoutes(parts: {
       access: 'user',
       body: 'json',
       async handle({ body }, caller) {
-        await applications.submit({ sla: body, ownerUserId: caller.userId });
+        const { userId: ownerUserId, organisationId } = caller;
+        requireAllowed({
+          ...{ caller, action: 'create', object: { kind: 'application', ownerUserId } },
+          notFound: () => applicationNotFound(undefined),
+        });
+        await applications.submit({ sla: body, ownerUserId, organisationId });
         return ownList(caller);
       },
     },
@@ -44,11 +49,27 @@ export function applicationRoutes(parts: {
       },
     },
     {
+      // Keeps what is absent and never changes the owner or the services (Q20).
+      method: 'PUT',
+      path: '/api/application/:id',
+      access: 'user',
+      body: 'json',
+      async handle({ parameters, body }, caller) {
+        const { id } = await ownApplication(applications, parameters.id, caller, 'change');
+        await applications.update(id, {
+          name: body.application_name,
+          namespace: body.application_namespace,
+          description: body.application_desc,
+        });
+        return plain({ message: 'Application is updated' });
+      },
+    },
+    {
       method: 'DELETE',
       path: '/api/application/:id',
       access: 'user',
       async handle({ parameters }, caller) {
-        const { id } = await ownApplication(applications, parameters.id, caller);
+        const { id } = await ownApplication(applications, parameters.id, caller, 'remove');
         await applications.remove(id);
         return plain({ message: 'Application Deleted' });
       },
@@ -85,15 +106,27 @@ export function applicationRoutes(parts: {
   ];
 }
 
-/** Foreign applications are answered like missing ones. */
+/**
+ * The caller's own application, or one that the caller's organisation shares (root-api 17). Others are answered like
+ * missing ones, also to administrators of root: for those there are the lists of everything.
+ */
 export async function ownApplication(
   applications: Applications,
   id: string | undefined,
   caller: Principal,
+  action: Action = 'read',
 ): Promise<ApplicationView> {
   const application = id === undefined ? undefined : await applications.application(id);
-  if (application !== undefined && application.ownerUserId === caller.userId) return application;
-  throw new OakestraError(
+  const notFound = () => applicationNotFound(id);
+  if (application === undefined) throw notFound();
+  const { ownerUserId, organisationId } = application;
+  if (ownerUserId !== caller.userId && caller.isInRootOrganisation) throw notFound();
+  requireAllowed({ caller, action, object: { kind: 'application', ownerUserId, organisationId }, notFound });
+  return application;
+}
+
+function applicationNotFound(id: string | undefined): OakestraError {
+  return new OakestraError(
     'not-found',
     'application-not-found',
     `You have no application ${id}. List yours with GET /api/application.`,

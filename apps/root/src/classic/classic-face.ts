@@ -6,13 +6,15 @@ import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import { createJsonBodyReader, type Face, logFailure, pathOf } from '../http/index.ts';
-import { bearerToken, type Identity, type Principal } from '../identity/index.ts';
+import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
 import { applicationRoutes } from './application-routes.ts';
 import { authRoutes } from './auth-routes.ts';
 import { clusterRoutes, statusRoutes } from './cluster-routes.ts';
 import { httpErrorOf } from './http-errors.ts';
+import { organisationRoutes } from './organisation-routes.ts';
 import type { Call, Reply, Route } from './route.ts';
 import { serviceRoutes } from './service-routes.ts';
+import { userRoutes } from './user-routes.ts';
 
 export interface ClassicFaceParts {
   readonly identity: Identity;
@@ -28,6 +30,8 @@ export function classicRoutes(parts: ClassicFaceParts): Route[] {
   return [
     ...statusRoutes(),
     ...authRoutes(parts.identity),
+    ...userRoutes(parts.identity),
+    ...organisationRoutes(parts.identity),
     ...applicationRoutes(parts),
     ...serviceRoutes(parts),
     ...clusterRoutes(parts.clusters),
@@ -73,7 +77,7 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
     if (route.access === 'public') return route.handle(call);
     const token = bearerToken(request.headers.authorization);
     if (route.access === 'refresh') return route.handle(call, token);
-    const caller = await identity.authenticate(token);
+    const caller = await identity.authenticate(token, scopeOf(route));
     if (route.access === 'admin') requireAdmin(caller);
     return route.handle(call, caller);
   }
@@ -96,20 +100,31 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
   }
 
   function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const { status, headers, body } = httpErrorOf(error, request.id);
     logFailure(logger, error, request);
-    const { contentType, text } = encodeBody('plain', body);
-    void reply
-      .code(status)
-      .headers({ ...headers, 'content-type': contentType })
-      .send(Buffer.from(text));
+    sendClassicError(error, request, reply);
   }
+}
+
+/** Whatever went wrong, in the shape that old clients read. */
+export function sendClassicError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = httpErrorOf(error, request.id);
+  const { contentType, text } = encodeBody('plain', body);
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': contentType })
+    .send(Buffer.from(text));
 }
 
 function send({ encoding, value }: Reply, reply: FastifyReply): FastifyReply {
   const { contentType, text } = encodeBody(encoding, value);
   // As bytes: Fastify adds a charset to the content type of texts.
   return reply.code(200).header('content-type', contentType).send(Buffer.from(text));
+}
+
+/** What a personal access token must allow. */
+function scopeOf({ access, method }: Route): Scope {
+  if (access === 'admin') return 'admin';
+  return method === 'GET' ? 'read' : 'write';
 }
 
 function requireAdmin({ roles }: Principal): void {

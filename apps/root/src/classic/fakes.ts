@@ -4,11 +4,12 @@ import type { FastifyInstance } from 'fastify';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
 import type { Deployments, InstanceView, ServiceView } from '../deployments/index.ts';
 import { createHttpApp } from '../http/index.ts';
-import { type ClassicFaceParts, classicFace } from './classic-face.ts';
+import { type ClassicFaceParts, classicFace, sendClassicError } from './classic-face.ts';
 
 /** The classic face alone, without a listener. */
 export function createClassicFace(parts: ClassicFaceParts & { readonly logger: Logger }): FastifyInstance {
-  return createHttpApp({ faces: [classicFace(parts)], logger: parts.logger, cors: 'any' });
+  const { logger } = parts;
+  return createHttpApp({ faces: [classicFace(parts)], logger, cors: 'any', refuse: sendClassicError });
 }
 
 /** Services and instances in memory; every instance runs on `clusterId` as soon as it is asked for. */

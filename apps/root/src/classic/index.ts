@@ -1,1 +1,1 @@
-export { classicFace } from './classic-face.ts';
+export { classicFace, sendClassicError } from './classic-face.ts';

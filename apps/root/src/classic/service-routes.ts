@@ -1,8 +1,8 @@
-import { OakestraError } from '@oakestra/contracts';
+import { type JsonObject, OakestraError } from '@oakestra/contracts';
 import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments, ServiceView } from '../deployments/index.ts';
-import type { Principal } from '../identity/index.ts';
+import type { Action, Principal } from '../identity/index.ts';
 import { ownApplication } from './application-routes.ts';
 import { double, plain, type Route } from './route.ts';
 import { serviceView } from './views.ts';
@@ -20,16 +20,34 @@ export function serviceRoutes(parts: {
    * Foreign services are answered like missing ones, neither silently like a success (Q25). The application says
    * whose they are: a service that was adopted may still name a user of a lost store.
    */
-  const own = async (id: string | undefined, caller: Principal): Promise<ServiceView> => {
+  const own = async (
+    id: string | undefined,
+    caller: Principal,
+    action: Action = 'read',
+  ): Promise<ServiceView> => {
     const service = id === undefined ? undefined : deployments.service(id);
-    const application =
-      service === undefined ? undefined : await applications.application(service.document.applicationID);
-    if (service !== undefined && application?.ownerUserId === caller.userId) return service;
+    if (service !== undefined) {
+      const { applicationID } = service.document;
+      const isThere = (await applications.application(applicationID)) !== undefined;
+      const refusal = isThere
+        ? await refusalOf(ownApplication(applications, applicationID, caller, action))
+        : null;
+      if (refusal === undefined) return service;
+      if (refusal?.kind === 'forbidden') throw refusal;
+    }
     throw new OakestraError(
       'not-found',
       'service-not-found',
       `You have no service ${id}. List yours with GET /api/service.`,
     );
+  };
+  /** Whose application the services are for; what is wrong with the SLA is told by the intake, all at once. */
+  const targetOf = async (sla: JsonObject, caller: Principal): Promise<{ readonly ownerUserId: string }> => {
+    const [first] = Array.isArray(sla.applications) ? (sla.applications as (JsonObject | null)[]) : [];
+    const id = first?.applicationID;
+    const application = typeof id === 'string' ? await applications.application(id) : undefined;
+    if (application === undefined) return { ownerUserId: caller.userId };
+    return ownApplication(applications, application.id, caller, 'change');
   };
   const viewsOf = (ids: readonly string[]) => {
     const services = ids.map((id) => deployments.service(id));
@@ -42,7 +60,8 @@ export function serviceRoutes(parts: {
       access: 'user',
       body: 'json',
       async handle({ body }, caller) {
-        const added = await applications.addServices({ sla: body, ownerUserId: caller.userId });
+        const { ownerUserId } = await targetOf(body, caller);
+        const added = await applications.addServices({ sla: body, ownerUserId });
         const registered = added.map(({ document }) => ({
           service_name: document.service_name,
           status: 200,
@@ -72,7 +91,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id',
       access: 'user',
       async handle({ parameters }, caller) {
-        await deployments.removeService((await own(parameters.id, caller)).id);
+        await deployments.removeService((await own(parameters.id, caller, 'change')).id);
         return plain({ message: 'Job deleted' });
       },
     },
@@ -96,7 +115,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id/instance',
       access: 'user',
       async handle({ parameters }, caller) {
-        await deployments.requestInstance((await own(parameters.id, caller)).id);
+        await deployments.requestInstance((await own(parameters.id, caller, 'deploy')).id);
         return plain({ message: 'ok' });
       },
     },
@@ -105,7 +124,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id/instance/:number',
       access: 'user',
       async handle({ parameters }, caller) {
-        const { id } = await own(parameters.id, caller);
+        const { id } = await own(parameters.id, caller, 'deploy');
         const number = instanceNumber(parameters.number);
         if (number === ALL) await deployments.removeAllInstances(id);
         else await deployments.removeInstance(id, number);
@@ -113,6 +132,17 @@ export function serviceRoutes(parts: {
       },
     },
   ];
+}
+
+/** Undefined: it was not refused. */
+async function refusalOf(work: Promise<unknown>): Promise<OakestraError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof OakestraError) return error;
+    throw error;
+  }
 }
 
 const ALL = -1;

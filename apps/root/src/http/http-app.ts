@@ -1,6 +1,7 @@
 import type { Logger } from '@oakestra/daemon';
 import Fastify, {
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   type FastifyServerFactory,
   type onRequestAsyncHookHandler,
@@ -31,6 +32,8 @@ export interface HttpAppOptions {
   readonly serverFactory?: FastifyServerFactory;
   /** Runs before everything else of each request; see `plainHttpPolicy`. Default: plain HTTP is answered. */
   readonly plainHttpPolicy?: onRequestAsyncHookHandler;
+  /** Answers requests that reach no face, such as those with a malformed address. Default: problem details. */
+  readonly refuse?: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
   /** Told of every answer; the route is the pattern of the address. */
   readonly onAnswered?: (answered: {
     readonly route: string;
@@ -47,16 +50,17 @@ const DEFAULT_BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Everything that is served on port 10000. The result is configured but does not listen. */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const { serverFactory, cors, plainHttpPolicy } = options;
+  const { refuse = (error, request, reply) => sendProblem(reply, problemOf(error, request.id)) } = options;
   const app = Fastify({
     bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
     routerOptions: { ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) => void sendProblem(reply, problemOf(error, request.id)),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   acceptAnyBody(app);
   app.setErrorHandler((error, request, reply) => {
     logFailure(options.logger, error, request);
-    return sendProblem(reply, problemOf(error, request.id));
+    return refuse(error, request, reply);
   });
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.access === undefined) throw new Error(`the route ${url} does not say who may call it`);

@@ -44,9 +44,9 @@ describe('plain HTTP', () => {
     const url = '/status?x=1';
     const answer = await faceWith([]).inject({ url, remoteAddress: '192.0.2.1', headers });
     expect(answer.headers.upgrade).toContain('TLS');
-    expect(answer.json()).toMatchObject({ code: 426, status: 'Upgrade Required' });
-    expect(answer.json().message).toContain('https://root.example:10000/status?x=1');
-    expect(answer.json().message).toContain('--allow-legacy 192.0.2.1');
+    expect(answer.json()).toMatchObject({ status: 426, code: 'https-required' });
+    expect(answer.json().detail).toContain('https://root.example:10000/status?x=1');
+    expect(answer.json().detail).toContain('--allow-legacy 192.0.2.1');
   });
 
   it.each(['300.0.0.0/8', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', 'example.org', '', '::/129'])(

@@ -32,7 +32,9 @@ function addOperations(app: FastifyInstance, { metrics, checks, identity }: Oper
   });
   // Names of routes and counts tell about the business: a token is needed except from this machine.
   app.get('/metrics', { config: { access: 'user' } }, async (request, reply) => {
-    if (!isLocal(request)) await identity.authenticate(bearerToken(request.headers.authorization));
+    if (!isLocal(request)) {
+      await identity.authenticate(bearerToken(request.headers.authorization), 'read');
+    }
     return reply.header('content-type', metrics.contentType).send(await metrics.text());
   });
 }

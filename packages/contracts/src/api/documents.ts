@@ -13,6 +13,12 @@ export const applicationSchema = z.object({
   serviceIds: z.array(id),
 });
 
+export const applicationChangesSchema = z.strictObject({
+  name: z.string().optional(),
+  namespace: z.string().optional(),
+  description: z.string().optional(),
+});
+
 export const instanceSchema = z.object({
   serviceId: id,
   number: z.int().min(0),

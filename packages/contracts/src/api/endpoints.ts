@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {
+  applicationChangesSchema,
   applicationSchema,
   clusterSchema,
   eventSchema,
@@ -47,6 +48,14 @@ export const endpoints = {
     path: '/applications/{applicationId}',
     access: 'user',
     summary: 'One application',
+    reply: applicationSchema,
+  },
+  updateApplication: {
+    method: 'PATCH',
+    path: '/applications/{applicationId}',
+    access: 'user',
+    summary: 'Change the description, or the name while there are no services',
+    body: applicationChangesSchema,
     reply: applicationSchema,
   },
   deleteApplication: {

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { Sensitive } from '@oakestra/contracts';
+import type { Clock, Logger, Random } from '@oakestra/daemon';
+import { openStore, type SqliteStoreOptions, type Store } from '@oakestra/store';
+import { type IdempotencySchema, idempotencyMigrations } from './api/index.ts';
+import { type ApplicationsSchema, applicationsMigrations } from './applications/index.ts';
+import { type AuditSchema, auditMigrations } from './audit/index.ts';
+import { type ClustersSchema, clustersMigrations } from './clusters/index.ts';
+import { type DeploymentsSchema, deploymentsMigrations } from './deployments/index.ts';
+import { type EventsSchema, eventsMigrations } from './events/index.ts';
+import { type IdentitySchema, identityMigrations } from './identity/index.ts';
+import type { RootSettings } from './settings.ts';
+
+type RootSchema = ApplicationsSchema &
+  AuditSchema &
+  ClustersSchema &
+  DeploymentsSchema &
+  EventsSchema &
+  IdempotencySchema &
+  IdentitySchema;
+
+/** Of all rooms. */
+export const rootMigrations = {
+  ...applicationsMigrations,
+  ...auditMigrations,
+  ...clustersMigrations,
+  ...deploymentsMigrations,
+  ...eventsMigrations,
+  ...idempotencyMigrations,
+  ...identityMigrations,
+};
+
+export const databasePath = ({ stateDirectory }: Pick<RootSettings, 'stateDirectory'>): string =>
+  join(stateDirectory, 'root.db');
+
+/** The one store of a root, with the tables of all rooms. */
+export function openRootStore(options: {
+  readonly settings: RootSettings;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults?: Pick<SqliteStoreOptions, 'syncDelayMs'> | undefined;
+}): Promise<Store<RootSchema>> {
+  const { settings, faults, ...parts } = options;
+  const url = new Sensitive(settings.databaseUrl ?? databasePath(settings));
+  return openStore<RootSchema>({ url, migrations: rootMigrations, ...parts, ...faults });
+}
