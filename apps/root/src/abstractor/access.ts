@@ -1,6 +1,6 @@
 import { TLSSocket } from 'node:tls';
 import { OakestraError } from '@oakestra/contracts';
-import { type PeerRole, peerIdentity } from '@oakestra/pki';
+import { type PeerRole, verifiedPeer } from '@oakestra/pki';
 import type { FastifyRequest } from 'fastify';
 import { bearerToken, type Identity } from '../identity/index.ts';
 
@@ -30,9 +30,6 @@ export function abstractorAccess({
 }
 
 function hasCertificate({ socket }: FastifyRequest, roles: readonly PeerRole[]): boolean {
-  // Without `authorized` the certificate is only claimed.
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return false;
-  const certificate = socket.getPeerX509Certificate();
-  const peer = certificate === undefined ? undefined : peerIdentity(certificate);
+  const peer = socket instanceof TLSSocket ? verifiedPeer(socket) : undefined;
   return peer !== undefined && roles.includes(peer.role);
 }
