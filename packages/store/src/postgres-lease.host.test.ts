@@ -61,7 +61,7 @@ describe('leadership on PostgreSQL', () => {
     return Object.assign(Object.create(lease) as Lease, { events, sinceMs });
   }
   async function leaderProcess(): Promise<TestChild> {
-    const child = startTestChild('./test-lease-holder.ts', [url.reveal(), 'first']);
+    const child = startTestChild(new URL('./test-lease-holder.ts', import.meta.url), [url.reveal(), 'first']);
     stops.push(() => child.kill());
     await child.waitFor(
       () => child.lines.includes('stored 3') || child.lines.some((line) => /stored/.test(line)),

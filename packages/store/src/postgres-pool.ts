@@ -48,17 +48,15 @@ export interface PostgresPoolOptions {
   readonly replyTimeoutMs: number;
 }
 
-async function prepareConnection(client: ClientBase, role: Role): Promise<void> {
-  // Settings of the session, not of the start-up message: connection poolers refuse unknown ones there.
-  await client.query(
-    [
-      `SET statement_timeout = ${statementTimeoutMs}`,
-      `SET lock_timeout = ${lockTimeoutMs}`,
-      `SET idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`,
-      `SET default_transaction_read_only = ${role === 'read' ? 'on' : 'off'}`,
-      "SET bytea_output = 'hex'",
-    ].join('; '),
-  );
+/** Settings of the session, not of the start-up message: connection poolers refuse unknown ones there. */
+function sessionSettings(role: Role): WireStatement[] {
+  return [
+    `SET statement_timeout = ${statementTimeoutMs}`,
+    `SET lock_timeout = ${lockTimeoutMs}`,
+    `SET idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`,
+    `SET default_transaction_read_only = ${role === 'read' ? 'on' : 'off'}`,
+    "SET bytea_output = 'hex'",
+  ].map((sql) => ({ sql, parameters: [] }));
 }
 
 export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
@@ -89,6 +87,14 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
       logger.debug('an idle connection to the store ended', { store, reason: message });
     });
     return pool;
+  }
+
+  async function prepareConnection(client: ClientBase, role: Role): Promise<void> {
+    const limits = { clock, replyTimeoutMs: connectTimeoutMs };
+    const { error } = await runPipeline(client, sessionSettings(role), limits);
+    if (error !== undefined) {
+      throw error;
+    }
   }
 
   function failure(thrown: unknown, context: Pick<FailureContext, 'purpose' | 'sql'>): OakestraError {

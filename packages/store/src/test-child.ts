@@ -12,11 +12,10 @@ export interface TestChild {
   kill(): Promise<void>;
 }
 
-/** Starts a TypeScript file of this folder. */
-export function startTestChild(file: string, parameters: readonly string[]): TestChild {
+/** Starts a TypeScript file. */
+export function startTestChild(file: URL, parameters: readonly string[]): TestChild {
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const program = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, ['--import', loader, program, ...parameters], {
+  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(file), ...parameters], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'close');
