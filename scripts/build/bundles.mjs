@@ -28,7 +28,7 @@ const NOT_IN_WORKER = [
   'reflect-metadata',
   'undici',
 ];
-const NOT_IN_SERVERS = ['mqtt', 'prom-client', 'undici'];
+const NOT_IN_SERVERS = ['mqtt', 'undici'];
 const NOT_IN_TOOLS = [...NOT_IN_WORKER, 'mqtt'];
 
 /** Diagnostics of gRPC that load .proto files at run time: nobody asks for them. */
@@ -54,7 +54,14 @@ export const BUNDLES = [
     name: 'cluster',
     entry: 'apps/oakestra/src/cluster-bundle.ts',
     without: UNUSED_OF_GRPC,
-    forbidden: ['@node-rs/argon2', '@peculiar/x509', 'jose', 'reflect-metadata', ...NOT_IN_SERVERS],
+    forbidden: [
+      '@node-rs/argon2',
+      '@peculiar/x509',
+      'jose',
+      'prom-client',
+      'reflect-metadata',
+      ...NOT_IN_SERVERS,
+    ],
     keepsNames: true,
     hasCodeCache: true,
   },

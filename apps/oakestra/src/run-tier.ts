@@ -6,12 +6,12 @@ import {
   loadSettings,
   loggingSettings,
   requestOf,
-  SettingsError,
   type SettingsTable,
   systemClock,
   systemRandom,
 } from '@oakestra/daemon';
 import { runDaemon } from './run-daemon.ts';
+import { settingsOrComplaint } from './settings-or-complaint.ts';
 import type { Machine, Tier } from './tier.ts';
 import { version } from './version.ts';
 
@@ -91,17 +91,3 @@ async function runAction<T extends SettingsTable>(
 
 type ComposedValues<T extends SettingsTable> = Parameters<Tier<T>['compose']>[0]['settings'] &
   Parameters<typeof runDaemon>[0]['settings'];
-
-/** Says what is wrong with the settings, all of it, in place of a stack trace. */
-export async function settingsOrComplaint<L>(
-  load: () => Promise<L>,
-  machine: Machine,
-): Promise<L | undefined> {
-  try {
-    return await load();
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    machine.printError(`oakestra: ${error.message}\n`);
-    return undefined;
-  }
-}

@@ -14,7 +14,7 @@ import {
 } from '@oakestra/daemon';
 import type { RootTier } from './root-bundle.ts';
 import { runDaemon } from './run-daemon.ts';
-import { settingsOrComplaint } from './run-tier.ts';
+import { settingsOrComplaint } from './settings-or-complaint.ts';
 import type { Machine, Role, Tier } from './tier.ts';
 import { composeUp } from './up/compose-up.ts';
 import { notedSettingsFlags } from './up/noted-settings.ts';

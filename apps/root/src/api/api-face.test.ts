@@ -152,6 +152,16 @@ describe('applications and services', () => {
     });
   });
 
+  it('may come as YAML, with the place of what cannot be read', async () => {
+    const asYaml = (payload: string) =>
+      call('POST', '/applications', { payload, headers: { 'content-type': 'application/yaml' } });
+    const answer = await asYaml(
+      'sla_version: v2.0\ncustomerID: x\napplications:\n  - {application_name: y, application_namespace: p, microservices: []}\n',
+    );
+    expect(answer.json()).toMatchObject({ applications: [{ name: 'y' }] });
+    expect((await asYaml('a: [1,\nb: {')).json().detail).toMatch(/no valid YAML.*line/s);
+  });
+
   it('are listed in pages, whole and in order', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await submitted(name);
     const names: string[] = [];

@@ -1,4 +1,5 @@
 import { type JsonObject, OakestraError } from '@oakestra/contracts';
+import { readDocumentText } from '@oakestra/contracts/sla';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /**
@@ -21,6 +22,7 @@ export function createJsonBodyReader(app: FastifyInstance): JsonBodyReader {
     if (source.trim() === '') {
       throw new OakestraError('invalid', 'body-missing', 'The request has no body; send a JSON object.');
     }
+    if (isYaml(request.headers['content-type'])) return objectOf(fromYaml(request, source));
     let outcome: { error: Error | null; value?: unknown } | undefined;
     parse(request, source, (error, value) => {
       outcome = { error, value };
@@ -29,10 +31,20 @@ export function createJsonBodyReader(app: FastifyInstance): JsonBodyReader {
       const reason = outcome?.error?.message ?? 'unknown reason';
       throw new OakestraError('invalid', 'body-malformed', `The body is no valid JSON: ${reason}`);
     }
-    const { value } = outcome;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new OakestraError('invalid', 'body-not-object', 'The body must be a JSON object.');
-    }
-    return value as JsonObject;
+    return objectOf(outcome.value);
   };
+}
+
+/** SLAs are accepted as YAML, too. */
+function fromYaml(request: FastifyRequest, source: string): unknown {
+  const read = readDocumentText(source, request.headers['content-type']);
+  if (read.ok) return read.value;
+  throw new OakestraError('invalid', 'body-malformed', `The body is no valid YAML: ${read.message}`);
+}
+
+const isYaml = (contentType: string | undefined): boolean => /\byaml\b/i.test(contentType ?? '');
+
+function objectOf(value: unknown): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new OakestraError('invalid', 'body-not-object', 'The body must be a JSON object.');
 }
