@@ -75,6 +75,7 @@ describe('every answer', () => {
 
   it.each([
     ['GET', '/nothing', undefined, 404],
+    ['GET', '/%zz', undefined, 400],
     ['PATCH', '/jobs', {}, 405],
     ['POST', '/jobs', undefined, 400],
     ['POST', '/jobs', [], 422],

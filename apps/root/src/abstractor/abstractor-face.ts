@@ -2,7 +2,13 @@ import { STATUS_CODES } from 'node:http';
 import { OakestraError } from '@oakestra/contracts';
 import { encodeBody, errorToWire, malformedJsonToWire, notAnObjectToWire } from '@oakestra/contracts/classic';
 import type { Logger } from '@oakestra/daemon';
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerFactory,
+  onRequestAsyncHookHandler,
+} from 'fastify';
 import {
   type CorsPolicy,
   createHttpApp,
@@ -31,6 +37,8 @@ export interface AbstractorFaceOptions extends AbstractorPorts {
   readonly cors?: CorsPolicy;
   /** Makes the HTTP server, so that it can sit behind another listener. Default: one of Fastify's own. */
   readonly serverFactory?: FastifyServerFactory;
+  /** Runs before everything else of each request; see `plainHttpPolicy`. Default: plain HTTP is answered. */
+  readonly plainHttpPolicy?: onRequestAsyncHookHandler;
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -51,39 +59,46 @@ export function abstractorRoutes({ resources, applications, jobs }: AbstractorPo
  * not listen.
  */
 export function createAbstractorFace(options: AbstractorFaceOptions): FastifyInstance {
-  const { logger, authorize = refuseEverybody, cors = [], serverFactory } = options;
+  const { logger, authorize = refuseEverybody, cors = [], serverFactory, plainHttpPolicy } = options;
+  const refuse = errorSender(logger);
   return createHttpApp({
-    faces: [(app) => addFace(app, { logger, authorize, routes: abstractorRoutes(options) })],
-    ...{ logger, cors },
+    faces: [(app) => addFace(app, { refuse, authorize, routes: abstractorRoutes(options) })],
+    ...{ logger, cors, refuse },
     ...(serverFactory === undefined ? {} : { serverFactory }),
+    ...(plainHttpPolicy === undefined ? {} : { plainHttpPolicy }),
   });
 }
 
+type ErrorSender = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+
 interface FaceParts {
-  readonly logger: Logger;
+  readonly refuse: ErrorSender;
   readonly authorize: (request: FastifyRequest) => Promise<void>;
   readonly routes: readonly AbstractorRoute[];
 }
 
-function addFace(app: FastifyInstance, { logger, authorize, routes }: FaceParts): void {
-  const readJsonBody = createJsonBodyReader(app);
-  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+function errorSender(logger: Logger): ErrorSender {
+  return (error, request, reply) => {
     logFailure(logger, error, request);
     const status = statusOf(error);
     const { contentType, text } = encodeBody('plain', bodyOf(error, status, request.id));
-    void reply
+    return reply
       .code(status)
       .headers({ ...headersOfError(error), 'content-type': contentType })
       .send(Buffer.from(text));
   };
+}
+
+function addFace(app: FastifyInstance, { refuse, authorize, routes }: FaceParts): void {
+  const readJsonBody = createJsonBodyReader(app);
   // Some answers claim to be pages; none shall act like one.
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('content-security-policy', "default-src 'none'; sandbox");
   });
-  app.setErrorHandler(sendError);
+  app.setErrorHandler(refuse);
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${pathOf(request.url)}.`;
-    sendError(new OakestraError('not-found', 'path-unknown', message), request, reply);
+    return refuse(new OakestraError('not-found', 'path-unknown', message), request, reply);
   });
 
   app.get('/', { config: { access: 'public' } }, async (_request, reply) =>

@@ -1,6 +1,6 @@
 import { encodeBody, errorToWire } from '@oakestra/contracts/classic';
 import type { Logger } from '@oakestra/daemon';
-import type { FastifyInstance, FastifyReply, FastifyServerFactory } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyServerFactory, onRequestAsyncHookHandler } from 'fastify';
 import { createHttpApp, pathOf } from '../http/index.ts';
 
 export interface KeyFaceOptions {
@@ -9,17 +9,21 @@ export interface KeyFaceOptions {
   readonly logger: Logger;
   /** Makes the HTTP server, so that it can sit behind another listener. Default: one of Fastify's own. */
   readonly serverFactory?: FastifyServerFactory;
+  /** Runs before everything else of each request; see `plainHttpPolicy`. Default: plain HTTP is answered. */
+  readonly plainHttpPolicy?: onRequestAsyncHookHandler;
 }
 
 /**
  * What the original's network component waits for on port 10011 (root-api 12): the public key. Nothing is minted here:
  * whoever could reach the port could be anybody. The result is configured but does not listen.
  */
-export function createKeyFace({ publicKeyPem, logger, serverFactory }: KeyFaceOptions): FastifyInstance {
+export function createKeyFace(options: KeyFaceOptions): FastifyInstance {
+  const { publicKeyPem, logger, serverFactory, plainHttpPolicy } = options;
   return createHttpApp({
     faces: [(app) => addFace(app, publicKeyPem)],
     ...{ logger, cors: [] },
     ...(serverFactory === undefined ? {} : { serverFactory }),
+    ...(plainHttpPolicy === undefined ? {} : { plainHttpPolicy }),
   });
 }
 
