@@ -78,6 +78,8 @@ async function runAction<T extends SettingsTable>(
   const loaded = await settingsOrComplaint(load, machine);
   if (loaded === undefined) return USAGE_ERROR;
   const logger = createLogger({ level: 'warn', output: { write: (line) => machine.printError(line) } });
+  // Threads that do the work do not keep the process alive by themselves.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
   try {
     const values = loaded.values as ComposedValues<T>;
     const context = { logger, clock: systemClock(), random: systemRandom(), settings: values };
@@ -86,6 +88,8 @@ async function runAction<T extends SettingsTable>(
   } catch (error) {
     machine.printError(`oakestra: ${messageOf(error)}\n`);
     return 1;
+  } finally {
+    clearInterval(keepAlive);
   }
 }
 
