@@ -18,7 +18,7 @@ export interface AddressesSchema {
 
 export const addressesMigrations: Migrations = {
   // Behind those that every store has already.
-  '0002-addresses': {
+  '0003-addresses': {
     async up(db) {
       await db.schema
         .createTable('addresses')

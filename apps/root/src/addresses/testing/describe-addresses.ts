@@ -45,7 +45,7 @@ export function describeAddresses(name: string, createHarness: () => Promise<Add
       harness = await createHarness();
       store = await harness.open({
         ...addressesMigrations,
-        '0003-services': {
+        '0004-services': {
           up: async (db) =>
             db.schema
               .createTable('services')
