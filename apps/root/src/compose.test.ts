@@ -49,6 +49,9 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
     stateDirectory: folder.path,
     certificateNames: [],
     corsOrigins: [],
+    auxiliaryListen: '127.0.0.1',
+    abstractorPort: 0,
+    keyPort: 0,
     databaseUrl: undefined,
     restartGraceMs: 1000,
   };

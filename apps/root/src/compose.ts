@@ -14,6 +14,7 @@ import { probeStore, type SqliteStoreOptions } from '@oakestra/store';
 import { apiFace, createIdempotencyKeys } from './api/index.ts';
 import { type Applications, openApplications } from './applications/index.ts';
 import { openAuditJournal } from './audit/index.ts';
+import { openAuxiliaryPorts } from './auxiliary-ports.ts';
 import { openRootCertificates } from './certificates.ts';
 import { classicFace, sendClassicError } from './classic/index.ts';
 import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
@@ -131,6 +132,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const stopping = new AbortController();
   const parts = { identity, applications, deployments, clusters, logger };
   const { allowLegacy, corsOrigins } = settings;
+  // Old dashboards are served from another port than the one that they call.
+  const cors = allowLegacy.length > 0 ? 'any' : corsOrigins;
   const app = createHttpApp({
     faces: [
       classicFace(parts),
@@ -149,14 +152,14 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
     // Most clients are of the old kind.
     refuse: sendClassicError,
-    // Old dashboards are served from another port than the one that they call.
-    cors: allowLegacy.length > 0 ? 'any' : corsOrigins,
+    cors,
     serverFactory: http.serverFactory,
     plainHttpPolicy: plainHttpPolicy({ allowLegacy }),
     onAnswered: metrics.answered,
   });
   await app.ready();
   const apiPort = await http.listen({ host: settings.listen, port: settings.apiPort });
+  await openAuxiliaryPorts({ ...parts, settings, tls, clock, cors }, teardown);
   const control = await openControlSocket({
     stateDirectory,
     commands: { backup: (path) => store.backupTo(path) },

@@ -13,6 +13,21 @@ export const rootSettings = defineSettings({
     default: 50052,
     description: 'Port for clusters (gRPC, mutual TLS).',
   },
+  auxiliaryListen: {
+    type: settingType.text(),
+    default: '127.0.0.1',
+    description: 'Address of the ports that only parts of the original use: abstractor and key.',
+  },
+  abstractorPort: {
+    type: settingType.port(),
+    default: 11011,
+    description: 'Port of the resource abstractor.',
+  },
+  keyPort: {
+    type: settingType.port(),
+    default: 10011,
+    description: 'Port where original network components fetch the public key of tokens.',
+  },
   allowLegacy: {
     type: settingType.list(settingType.text()),
     default: [],

@@ -12,12 +12,11 @@ interface PlainHttpOptions {
  * decision 6): passwords and tokens are not for the wire. Rejects `address-range-invalid` when it is created.
  */
 export function plainHttpPolicy({ allowLegacy }: PlainHttpOptions): onRequestAsyncHookHandler {
-  const allowed = rangesOf(['127.0.0.0/8', '::1', ...allowLegacy]);
+  const isAllowed = addressMatcher(['127.0.0.0/8', '::1', ...allowLegacy]);
   return async (request, reply) => {
     if (isEncrypted(request)) return;
     const address = plainAddress(request.socket.remoteAddress ?? '');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (isIP(address) !== 0 && allowed.check(address, family)) return;
+    if (isAllowed(address)) return;
     reply.headers({ upgrade: 'TLS/1.2, HTTP/1.1', connection: 'Upgrade' });
     throw new OakestraError(
       'unsupported',
@@ -25,6 +24,16 @@ export function plainHttpPolicy({ allowLegacy }: PlainHttpOptions): onRequestAsy
       `Plain HTTP is not allowed from ${address}. Use ${secureAddress(request)}, or start the root with ` +
         `--allow-legacy ${address || '<address range>'} to accept it.`,
     );
+  };
+}
+
+/** Whether an address is in one of the ranges; rejects `address-range-invalid` when it is made. */
+export function addressMatcher(ranges: readonly string[]): (address: string) => boolean {
+  const list = rangesOf(ranges);
+  return (given) => {
+    const address = plainAddress(given);
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
   };
 }
 

@@ -10,7 +10,7 @@ import {
   systemDisk,
   systemRandom,
 } from '@oakestra/daemon';
-import { openSqliteStore, type Store } from '@oakestra/store';
+import { type Migrations, openSqliteStore, type Store } from '@oakestra/store';
 import { type AuditJournal, type AuditSchema, auditMigrations, openAuditJournal } from '../../audit/index.ts';
 import type { Identity, IdentityOptions } from '../identity.ts';
 import { openIdentity } from '../identity.ts';
@@ -51,7 +51,12 @@ export interface IdentityBench {
 }
 
 /** A room over a real store, with a journal, and mails that are only collected. `reset` it before each test. */
-export async function openIdentityBench(options: Partial<IdentityOptions> = {}): Promise<IdentityBench> {
+export async function openIdentityBench(
+  options: Partial<IdentityOptions> & {
+    /** Default: an embedded store of its own. */
+    readonly openStore?: (migrations: Migrations) => Promise<IdentityBench['store']>;
+  } = {},
+): Promise<IdentityBench> {
   const folder = await mkdtemp(join(tmpdir(), 'oakestra-identity-'));
   const clock = createManualClock();
   const random = systemRandom();
@@ -59,9 +64,9 @@ export async function openIdentityBench(options: Partial<IdentityOptions> = {}):
   const logger = createLogger({ output: { write: (line) => (logged += line) } });
   const migrations = { ...identityMigrations, ...auditMigrations };
   const path = join(folder, 'root.db');
-  const store = await openSqliteStore<IdentitySchema & AuditSchema>({
-    ...{ path, migrations, logger, clock, random },
-  });
+  const { openStore = () => openSqliteStore({ path, migrations, logger, clock, random }), ...defaults } =
+    options;
+  const store: IdentityBench['store'] = await openStore(migrations);
   const mails: Mail[] = [];
   const mailTransport = {
     async send(mail: Mail) {
@@ -74,7 +79,7 @@ export async function openIdentityBench(options: Partial<IdentityOptions> = {}):
     openIdentity({
       ...{ store, disk: systemDisk(), stateDir, clock, random, logger, audit, mailTransport },
       ...{ jwtPrivateKey: sharedKey, adminPassword: new Sensitive(ADMIN_PASSWORD) },
-      ...options,
+      ...defaults,
       ...further,
     });
   let identity = await open();
