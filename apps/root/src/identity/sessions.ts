@@ -90,9 +90,11 @@ export function createSessions(parts: Parts): Sessions {
     },
 
     async logout(refreshToken, address) {
-      const { sessionId, userId, userName } = await tokens.verify('refresh', refreshToken);
-      const account = await accounts.byName(userName);
-      if (account?.id !== userId) return;
+      const subject = await tokens.verify('refresh', refreshToken);
+      const { sessionId, userId, userName } = subject;
+      const standing = await standings.now(subject);
+      // Nothing is left to end.
+      if (standing?.userId !== userId || standing.hasSessionEnded) return;
       const ended = {
         id_hash: hashOfSecret(sessionId),
         user_id: userId,
