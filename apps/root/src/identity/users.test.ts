@@ -233,6 +233,7 @@ describe('an administrator of another organisation', () => {
       refused,
     );
     await expect(identity.rotateSigningKey(boss)).rejects.toMatchObject(refused);
+    await identity.updateUser('boss', { email: 'boss@example.org' }, boss);
     await identity.register(carol, boss);
     await identity.updateUser('carol', { roles: [] }, boss);
     await identity.organisations.update(id, { name: 'acme inc' }, boss);

@@ -106,7 +106,8 @@ export function createUsers(parts: Parts): Users {
       const memberships = await accounts.memberships({ userId: account.id });
       const roles = memberships.find(({ organisationId }) => organisationId === by.organisationId)?.roles;
       const wanted = differences(account, roles, changes);
-      if (account.id === by.userId && !by.roles.includes('Admin')) requireOwnBusiness(wanted, by);
+      if (account.id === by.userId && isOwnBusiness(wanted)) requireLogin(by);
+      else if (account.id === by.userId && !by.roles.includes('Admin')) throw notOwnBusiness(wanted);
       else requireAuthorityOverUser(by, memberships);
       if (wanted.email !== undefined) requireEmail(wanted.email);
       if (wanted.password !== undefined) requirePassword(wanted.password);
@@ -223,18 +224,20 @@ export function createUsers(parts: Parts): Users {
   }
 }
 
-/** Users change their own e-mail address, nothing else this way. */
-function requireOwnBusiness({ password, roles }: UserChanges, by: Caller): void {
-  // With the address goes the mail that opens the account.
-  requireLogin(by);
-  if (password === undefined && roles === undefined) return;
-  const what = roles === undefined ? 'your password with POST /api/user/<name>' : 'roles';
-  const who = roles === undefined ? 'Change' : 'An administrator changes';
-  throw new OakestraError(
-    'forbidden',
-    'role-missing',
-    `${who} ${what}; here you change your e-mail address.`,
-  );
+/**
+ * Users change their own e-mail address, in whatever organisation they are, and nothing else this way. It takes a
+ * login: with the address goes the mail that opens the account.
+ */
+function isOwnBusiness({ password, roles }: UserChanges): boolean {
+  return password === undefined && roles === undefined;
+}
+
+function notOwnBusiness({ roles }: UserChanges): OakestraError {
+  const message =
+    roles === undefined
+      ? 'Change your password with POST /api/user/<name>; here you change your e-mail address.'
+      : 'An administrator changes roles; here you change your e-mail address.';
+  return new OakestraError('forbidden', 'role-missing', message);
 }
 
 function areSame(one: readonly string[], other: readonly string[] | undefined): boolean {
