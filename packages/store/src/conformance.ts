@@ -120,9 +120,13 @@ export function describeStoreConformance(name: string, createHarness: () => Prom
       });
 
       it('shows a batch to every read that starts after the call, also before it is acknowledged', async () => {
-        const committed = store.commit([box('a')], full);
-        expect(await ids()).toEqual(['a']);
-        await committed;
+        const expected: string[] = [];
+        for (let round = 0; round < 9; round += 1) {
+          expected.push(`${round}`);
+          const committed = store.commit([box(`${round}`)], full);
+          expect(await ids()).toEqual(expected);
+          await committed;
+        }
       });
 
       it('undoes the batch when a statement changes another number of rows than expected', async () => {

@@ -298,15 +298,25 @@ describe('several openers at once', () => {
   it('keep a condition over several rows, which each of them alone would not break', async () => {
     const [left, right] = [await open(), await open()];
     await left.commit([boxOf(left, 'a'), boxOf(left, 'b')], full);
-    // One of the two boxes has to keep its size: each looks at both and changes its own.
+    // One of the two boxes has to keep its size: each looks at both, when the other has looked, and changes its own.
+    let looked = 0;
+    let meet = (): void => {};
+    const bothLooked = new Promise<void>((resolve) => {
+      meet = resolve;
+    });
     const shrink = (store: Store<ConformanceSchema>, id: string) =>
       store.transaction(async (tx) => {
         const rows = await tx.selectFrom('boxes').select('size').where('size', '=', 1).execute();
+        looked += 1;
+        if (looked >= 2) meet();
+        await bothLooked;
         if (rows.length === 2) {
           await tx.updateTable('boxes').set({ size: 0 }).where('id', '=', id).execute();
         }
       });
     await Promise.all([shrink(left, 'a'), shrink(right, 'b')]);
+    // One of them looked again.
+    expect(looked).toBe(3);
     const rest = await left.db.selectFrom('boxes').select('id').where('size', '=', 1).execute();
     expect(rest).toHaveLength(1);
   });

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,9 @@ const user = 'postgres';
 /** Characters that have a meaning in URLs, to see that nobody trips over them. */
 export const testPostgresPassword = 'geheim:/@#%1';
 const startDeadlineMs = 60_000;
+const prefix = 'oakestra-postgres-';
+/** No test starts a server for so long. */
+const abandonedAfterMs = 600_000;
 
 /** A PostgreSQL server of the test's own, with real syncs, on a loopback port; `stop` removes it. */
 export interface TestPostgres {
@@ -54,8 +57,25 @@ async function numberOf(kind: '-u' | '-g'): Promise<number> {
   return Number((await run('id', [kind, user])).stdout);
 }
 
+/** What test runs left that were killed: folders whose server is gone. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const folder = join(tmpdir(), name);
+    if (name.startsWith(prefix) && (await stat(folder)).mtimeMs < Date.now() - abandonedAfterMs) {
+      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split(
+        '\n',
+      );
+      const isAlive = pid !== undefined && pid !== '' && (await stat(`/proc/${pid}`).catch(() => undefined));
+      if (!isAlive) {
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+  }
+}
+
 export async function startTestPostgres(): Promise<TestPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), 'oakestra-postgres-'));
+  await sweep();
+  const folder = await mkdtemp(join(tmpdir(), prefix));
   try {
     return await serverIn(folder);
   } catch (error) {
@@ -107,11 +127,13 @@ async function serverIn(folder: string): Promise<TestPostgres> {
     ];
     const endMs = performance.now() + startDeadlineMs;
     for (;;) {
-      const child = spawn(
-        join(bin, 'postgres'),
-        ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
-        { uid, gid, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-      );
+      // It ends with this process, however that ends.
+      const leash = ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', '--pdeathsig', 'QUIT'];
+      const program = [join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+      const child = spawn('setpriv', [...leash, ...program], {
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       child.stderr?.on('data', (text: Buffer) => log.push(text.toString()));
       server = child;
       while (child.exitCode === null && child.signalCode === null && performance.now() < endMs) {
