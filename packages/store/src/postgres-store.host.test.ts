@@ -363,4 +363,17 @@ describe('the incarnation', () => {
     await copy.close();
     expect((await open()).incarnation).toBe(copy.incarnation);
   });
+
+  it('is new when the tables were restored in place', async () => {
+    const { incarnation } = await open();
+    await opened.pop()!.close();
+    // What a dump does that is read back into the database that it came from.
+    await server.query(
+      database,
+      `create table dumped as select * from oakestra_meta; drop table oakestra_meta;
+       create table oakestra_meta (key text collate "C" primary key, value text not null);
+       insert into oakestra_meta select * from dumped; drop table dumped`,
+    );
+    expect((await open()).incarnation).not.toBe(incarnation);
+  });
 });
