@@ -1,4 +1,4 @@
-import { messageOf, Sensitive } from '@oakestra/contracts';
+import { messageOf } from '@oakestra/contracts';
 import {
   type Clock,
   composedPart,
@@ -11,17 +11,19 @@ import {
   watchEventLoopLag,
 } from '@oakestra/daemon';
 import { probeStore, type SqliteStoreOptions } from '@oakestra/store';
+import { openAddresses } from './addresses/index.ts';
 import { apiFace, createIdempotencyKeys } from './api/index.ts';
 import { type Applications, openApplications } from './applications/index.ts';
 import { openAuditJournal } from './audit/index.ts';
 import { openAuxiliaryPorts } from './auxiliary-ports.ts';
 import { openRootCertificates } from './certificates.ts';
-import { classicFace, sendClassicError } from './classic/index.ts';
+import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
 import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
 import { startDeployments } from './deployments/index.ts';
 import { openEventJournal } from './events/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { openIdentity } from './identity/index.ts';
+import { mailSettings, sensitive } from './mail-settings.ts';
 import { openControlSocket } from './maintenance/index.ts';
 import { createMetrics, operationsFace } from './operations/index.ts';
 import { openRootStore } from './root-store.ts';
@@ -75,7 +77,11 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     clock,
     random,
     logger,
-    adminPassword: settings.adminPassword === undefined ? undefined : new Sensitive(settings.adminPassword),
+    adminPassword: sensitive(settings.adminPassword),
+    useLegacyAdminPassword: settings.legacyAdminPassword,
+    jwtPrivateKey: sensitive(settings.jwtPrivateKey),
+    jwtPublicKey: settings.jwtPublicKey,
+    mail: mailSettings(settings),
   });
   teardown.add('mails', () => identity.stop());
   const registry = await openClusterRegistry(store, random);
@@ -113,6 +119,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   teardown.add('deployments', () => deployments.stop());
   applications = await openApplications({
+    addresses: await openAddresses({ store, clock, logger }),
     store,
     deployments,
     identity,
@@ -137,9 +144,10 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const app = createHttpApp({
     faces: [
       classicFace(parts),
+      classicDocsFace(classicRoutes(parts)),
       apiFace({
         ...parts,
-        ...{ events, clock, version },
+        ...{ audit, events, clock, version },
         idempotency: createIdempotencyKeys(store, clock),
         stopping: stopping.signal,
       }),

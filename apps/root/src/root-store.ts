@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Sensitive } from '@oakestra/contracts';
 import type { Clock, Logger, Random } from '@oakestra/daemon';
 import { openStore, type SqliteStoreOptions, type Store } from '@oakestra/store';
+import { type AddressesSchema, addressesMigrations } from './addresses/index.ts';
 import { type IdempotencySchema, idempotencyMigrations } from './api/index.ts';
 import { type ApplicationsSchema, applicationsMigrations } from './applications/index.ts';
 import { type AuditSchema, auditMigrations } from './audit/index.ts';
@@ -11,7 +12,8 @@ import { type EventsSchema, eventsMigrations } from './events/index.ts';
 import { type IdentitySchema, identityMigrations } from './identity/index.ts';
 import type { RootSettings } from './settings.ts';
 
-type RootSchema = ApplicationsSchema &
+type RootSchema = AddressesSchema &
+  ApplicationsSchema &
   AuditSchema &
   ClustersSchema &
   DeploymentsSchema &
@@ -21,6 +23,7 @@ type RootSchema = ApplicationsSchema &
 
 /** Of all rooms. */
 export const rootMigrations = {
+  ...addressesMigrations,
   ...applicationsMigrations,
   ...auditMigrations,
   ...clustersMigrations,

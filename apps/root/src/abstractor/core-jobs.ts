@@ -66,7 +66,7 @@ export function coreJobs({ applications, deployments, clusters }: CoreJobsParts)
     merge: async (id) => (read(id) === undefined ? undefined : refuseChange()),
     async remove(id) {
       const document = read(id);
-      if (document !== undefined) await deployments.removeService(id);
+      if (document !== undefined) await applications.removeService(id);
       return document;
     },
     async addInstance(id, number, { cluster_id: clusterId }) {

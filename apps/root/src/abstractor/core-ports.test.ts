@@ -4,6 +4,7 @@ import type { Store } from '@oakestra/store';
 import { openTestStore, recordingLogger, temporaryFolder } from '@oakestra/store/testing';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
 import { createAbstractorFace, createCorePorts } from './index.ts';
@@ -17,16 +18,18 @@ const cluster = {
 const admin = { id: 'a'.repeat(24), name: 'Admin', email: '', createdAtMs: 0 };
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let store: Store<ApplicationsSchema>;
+let store: Store<ApplicationsSchema & AddressesSchema>;
 let app: FastifyInstance;
 
 beforeEach(async () => {
   folder = await temporaryFolder();
-  store = await openTestStore(join(folder.path, 'root.db'), applicationsMigrations);
+  const migrations = { ...applicationsMigrations, ...addressesMigrations };
+  store = await openTestStore(join(folder.path, 'root.db'), migrations);
   const deployments = createFakeDeployments(clusterId);
   const identity = { users: async () => [admin] };
   const shared = { clock: createManualClock(), random: systemRandom(), logger: recordingLogger() };
-  const applications = await openApplications({ store, deployments, identity, ...shared });
+  const addresses = await openAddresses({ store, ...shared });
+  const applications = await openApplications({ store, addresses, deployments, identity, ...shared });
   const clusters = createFakeClusters([
     cluster,
     { ...cluster, id: 'f'.repeat(24), name: 'c2', isActive: false },

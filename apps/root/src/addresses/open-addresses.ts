@@ -31,6 +31,8 @@ export interface AddressReservation {
 
 /** Who has which service, instance and sub-network addresses (network 2). */
 export interface Addresses {
+  /** Everybody who has addresses. */
+  owners(): readonly string[];
   /** The addresses of an owner. */
   pairOf(owner: string): AddressPair | undefined;
   /**
@@ -124,6 +126,7 @@ export async function openAddresses(options: AddressesOptions): Promise<Addresse
   };
 
   return {
+    owners: () => [...new Set(Array.from(book.rows(), ({ owner }) => owner))].filter((owner) => owner !== ''),
     pairOf(owner) {
       const rows = book.rowsOf(owner);
       const v4 = rows.find(({ pool }) => pool.endsWith('V4'))?.address;

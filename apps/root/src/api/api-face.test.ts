@@ -7,14 +7,21 @@ import { createLogger, systemClock, systemDisk, systemRandom } from '@oakestra/d
 import { openSqliteStore, type Store } from '@oakestra/store';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
+import { type AuditSchema, auditMigrations, openAuditJournal } from '../audit/index.ts';
 import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
 import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from '../events/index.ts';
 import { createHttpApp } from '../http/index.ts';
 import { type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
 import { apiFace, createIdempotencyKeys, type IdempotencySchema, idempotencyMigrations } from './index.ts';
 
-type Schema = IdentitySchema & ApplicationsSchema & EventsSchema & IdempotencySchema;
+type Schema = AddressesSchema &
+  AuditSchema &
+  IdentitySchema &
+  ApplicationsSchema &
+  EventsSchema &
+  IdempotencySchema;
 
 const clusterId = '6b02a0761c5b34961e7f558b';
 const cluster = {
@@ -37,25 +44,30 @@ beforeAll(async () => {
   const logger = createLogger({ output: { write: () => undefined } });
   const migrations = {
     ...identityMigrations,
+    ...addressesMigrations,
+    ...auditMigrations,
     ...applicationsMigrations,
     ...eventsMigrations,
     ...idempotencyMigrations,
   };
   store = await openSqliteStore<Schema>({ path: join(folder, 'root.db'), migrations, logger, clock, random });
   const shared = { store, clock, random, logger };
+  const audit = await openAuditJournal(shared);
   const identity = await openIdentity({
     ...shared,
+    audit,
     disk: systemDisk(),
     stateDir: folder,
     adminPassword: new Sensitive('secret'),
   });
   await identity.createUser({ name: 'bob', email: '', password: 'secret', organisation: 'root', roles: [] });
-  const applications = await openApplications({ ...shared, identity, deployments });
+  const addresses = await openAddresses(shared);
+  const applications = await openApplications({ ...shared, addresses, identity, deployments });
   events = await openEventJournal(shared);
   app = createHttpApp({
     faces: [
       apiFace({
-        ...{ identity, applications, deployments, events, clock, logger },
+        ...{ identity, audit, applications, deployments, events, clock, logger },
         clusters: createFakeClusters([cluster]),
         idempotency: createIdempotencyKeys(store, clock),
         version: '1.2.3',
@@ -291,6 +303,33 @@ describe('a request', () => {
       (await call('GET', '/me', { headers: { origin } })).headers['access-control-allow-origin'];
     expect(await from('https://dashboard.example.org')).toBe('https://dashboard.example.org');
     expect(await from('https://elsewhere.example.org')).toBeUndefined();
+  });
+});
+
+describe('an account', () => {
+  it('has tokens for scripts, which may what they say and can be revoked', async () => {
+    const created = await call('POST', '/me/tokens', { payload: { name: 'ci', scopes: ['read'] } });
+    expect(created.statusCode).toBe(201);
+    const { id, token } = created.json();
+    expect((await call('GET', '/me', { token })).json().userName).toBe('Admin');
+    expect((await call('POST', '/applications', { token, payload: sla('x') })).json().code).toBe(
+      'scope-missing',
+    );
+    const { items } = (await call('GET', '/me/tokens')).json();
+    expect(items).toEqual([expect.objectContaining({ id, name: 'ci', scopes: ['read'] })]);
+    expect(JSON.stringify(items)).not.toContain(token);
+    expect((await call('DELETE', `/me/tokens/${id}`)).statusCode).toBe(204);
+    expect((await call('GET', '/me', { token })).statusCode).toBe(401);
+    const wrong = await call('POST', '/me/tokens', { payload: { name: '', scopes: ['x'] } });
+    expect(wrong.json().violations.map(({ path }: { path: string }) => path)).toEqual(['name', 'scopes.0']);
+  });
+
+  it('leaves a trail that administrators read', async () => {
+    await call('POST', '/me/tokens', { payload: { name: 'trail', scopes: ['read'] } });
+    const { items } = (await call('GET', '/audit?userName=Admin&limit=1')).json();
+    expect(items).toEqual([expect.objectContaining({ action: 'personal-token.create', outcome: 'done' })]);
+    expect(items[0].actor).toMatchObject({ userName: 'Admin', address: '127.0.0.1' });
+    expect((await call('GET', '/audit', { token: bobToken })).statusCode).toBe(403);
   });
 });
 

@@ -10,24 +10,28 @@ import {
 import type { Clock, Logger } from '@oakestra/daemon';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Applications } from '../applications/index.ts';
+import type { AuditJournal } from '../audit/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
 import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
 import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
+import { auditHandlers } from './audit-handlers.ts';
 import { createBodyReader } from './body.ts';
 import { clusterHandlers } from './cluster-handlers.ts';
 import { streamEvents } from './event-stream.ts';
 import type { ApiCall, ApiHandlers } from './handlers.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
+import { identityHandlers } from './identity-handlers.ts';
 import { parsedQuery } from './query.ts';
 import { serviceHandlers } from './service-handlers.ts';
 import { etagOf, isSameDefinition } from './views.ts';
 import { createVisibility } from './visibility.ts';
 
 export interface ApiFaceParts {
-  readonly identity: Pick<Identity, 'authenticate'>;
+  readonly identity: Pick<Identity, 'authenticate' | 'personalTokens' | 'endSessions' | 'rotateSigningKey'>;
+  readonly audit: Pick<AuditJournal, 'read'>;
   readonly applications: Applications;
   readonly deployments: Deployments;
   readonly clusters: Clusters;
@@ -56,6 +60,8 @@ function handlersOf(parts: ApiFaceParts): ApiHandlers {
     ...applicationHandlers(shared),
     ...serviceHandlers(shared),
     ...clusterHandlers(parts.clusters),
+    ...identityHandlers(parts),
+    ...auditHandlers(parts.audit),
     async followEvents({ query, caller, request, reply }) {
       const lastId = request.headers['last-event-id'];
       await streamEvents(reply, {
@@ -103,7 +109,7 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
           parameters: request.params,
           query: parsedQuery(endpoint.query, request.query),
           body: readBody(endpoint, request),
-          caller,
+          caller: { ...caller, address: request.ip },
           requireMatch: (resource: unknown) => requireMatch(request, resource),
           request,
           reply,

@@ -2,7 +2,7 @@ import type { JsonObject } from '@oakestra/contracts';
 import type { endpoints, Operation } from '@oakestra/contracts/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type * as z from 'zod';
-import type { Principal } from '../identity/index.ts';
+import type { Caller } from '../identity/index.ts';
 
 type Endpoints = typeof endpoints;
 type Part<Name extends Operation, Key extends string> =
@@ -13,7 +13,7 @@ export interface ApiCall<Name extends Operation> {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: Parsed<Part<Name, 'query'>>;
   readonly body: Endpoints[Name] extends { takesSla: true } ? JsonObject : Parsed<Part<Name, 'body'>>;
-  readonly caller: Principal;
+  readonly caller: Caller;
   /** Throws `revision-stale` when the request demands another definition than this resource has. */
   requireMatch(resource: unknown): void;
   readonly request: FastifyRequest;

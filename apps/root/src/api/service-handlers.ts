@@ -69,7 +69,7 @@ export function serviceHandlers(parts: {
     async deleteService({ parameters, caller, requireMatch }) {
       const service = await allowed(parameters.serviceId, caller, 'change');
       requireMatch(serviceResource(service, clusters));
-      await deployments.removeService(service.id);
+      await applications.removeService(service.id);
       return undefined;
     },
     async setReplicas({ parameters, body, caller, requireMatch }) {

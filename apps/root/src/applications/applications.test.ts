@@ -5,6 +5,7 @@ import { OakestraError } from '@oakestra/contracts';
 import { createLogger, createManualClock, systemRandom } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import { createFakeDeployments, type FakeDeployments } from './fake-deployments.ts';
 import {
@@ -40,14 +41,17 @@ const sla = (...applications: object[]) => ({ sla_version: 'v2.0', customerID: '
 const shop = sla(application('shop', [microservice('web'), microservice('db')]));
 
 let folder: string;
-let store: Store<ApplicationsSchema>;
+let store: Store<ApplicationsSchema & AddressesSchema>;
 let deployments: FakeDeployments;
 const clock = createManualClock();
 const logger = createLogger({ output: { write: () => undefined } });
 
-const open = (parts: { deployments?: Deployments; store?: Store<ApplicationsSchema> } = {}) =>
+const open = async (
+  parts: { deployments?: Deployments; store?: Store<ApplicationsSchema & AddressesSchema> } = {},
+) =>
   openApplications({
     store,
+    addresses: await openAddresses({ store: parts.store ?? store, clock, logger }),
     deployments,
     identity: { users: async () => users },
     clock,
@@ -60,11 +64,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oakestra-applications-'));
   const path = join(folder, 'root.db');
   const random = systemRandom();
-  store = await openSqliteStore({ path, migrations: applicationsMigrations, logger, clock, random });
+  const migrations = { ...applicationsMigrations, ...addressesMigrations };
+  store = await openSqliteStore({ path, migrations, logger, clock, random });
 });
 
 beforeEach(async () => {
-  await store.commit([store.db.deleteFrom('applications')], { durability: 'normal' });
+  const { db } = store;
+  await store.commit([db.deleteFrom('applications'), db.deleteFrom('addresses')], { durability: 'normal' });
   deployments = createFakeDeployments();
 });
 
@@ -271,7 +277,9 @@ function untilCrash(steps: number) {
     };
   return {
     crashed,
-    store: { ...store, db: store.db, commit: guarded(store.commit) } as Store<ApplicationsSchema>,
+    store: { ...store, db: store.db, commit: guarded(store.commit) } as Store<
+      ApplicationsSchema & AddressesSchema
+    >,
     deployments: {
       ...deployments,
       registerService: guarded(deployments.registerService),
@@ -279,6 +287,52 @@ function untilCrash(steps: number) {
     },
   };
 }
+
+describe('the addresses of services', () => {
+  const addressesOf = (name: string) => {
+    const document = deployments.serviceByJobName(`shop.test.${name}.test`)?.document;
+    return [document?.RR_ip, document?.RR_ip_v6];
+  };
+  const held = async () =>
+    (await store.db.selectFrom('addresses').select('owner').where('owner', '!=', '').execute()).length;
+  const wishing = (address: string) =>
+    sla(application('shop', [microservice('web', { addresses: { rr_ip: address } }), microservice('db')]));
+
+  it('are in their documents, wished or not (Q29)', async () => {
+    await (await open()).submit({ sla: wishing('10.30.7.7'), ownerUserId: alice });
+    expect(addressesOf('web')).toEqual(['10.30.7.7', expect.stringMatching(/^fdff:/)]);
+    expect(addressesOf('db')).toEqual([expect.stringMatching(/^10\.30\./), expect.stringMatching(/^fdff:/)]);
+    expect(await held()).toBe(4);
+  });
+
+  it('belong to one service, or nothing is stored', async () => {
+    const applications = await open();
+    await applications.submit({ sla: wishing('10.30.7.7'), ownerUserId: alice });
+    const other = sla(application('other', [microservice('x', { addresses: { rr_ip: '10.30.7.7' } })]));
+    await expect(applications.submit({ sla: other, ownerUserId: bob })).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining('10.30.7.7'),
+    });
+    expect(await names(applications, bob)).toEqual([]);
+    expect(await held()).toBe(4);
+  });
+
+  it('are given back with a service and with an application', async () => {
+    const applications = await open();
+    const [created] = await applications.submit({ sla: shop, ownerUserId: alice });
+    await applications.removeService(created?.serviceIds[0] ?? '');
+    expect(await held()).toBe(2);
+    await applications.remove(created?.id ?? '');
+    expect(await held()).toBe(0);
+  });
+
+  it('that a crash left are given back at the next start', async () => {
+    const [created] = await (await open()).submit({ sla: shop, ownerUserId: alice });
+    await deployments.removeService(created?.serviceIds[0] ?? '');
+    await open();
+    expect(await held()).toBe(2);
+  });
+});
 
 describe('a crash', () => {
   it.each([0, 1, 2, 3, 4])('after write %i of a submission ends with all of it or nothing', async (steps) => {

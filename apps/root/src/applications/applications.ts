@@ -37,6 +37,8 @@ export interface Applications {
    * none. Rejects as `submit`, and `application-not-found`.
    */
   addServices(submission: Submission): Promise<readonly SubmittedService[]>;
+  /** Removes all instances, then the service. Rejects `service-not-found`. */
+  removeService(id: string): Promise<void>;
   application(id: string): Promise<ApplicationView | undefined>;
   /** Oldest first. */
   all(): Promise<readonly ApplicationView[]>;

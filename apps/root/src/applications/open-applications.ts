@@ -1,6 +1,7 @@
 import { messageOf, OakestraError, type ServiceDocument } from '@oakestra/contracts';
 import { type Clock, createSerially, type Logger, newId, type Random } from '@oakestra/daemon';
 import type { Statement, Store } from '@oakestra/store';
+import type { Addresses } from '../addresses/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { Identity } from '../identity/index.ts';
 import { adoptApplication } from './adoption.ts';
@@ -9,6 +10,7 @@ import type { Applications, ApplicationView, SubmittedService } from './applicat
 import { changedApplication } from './changes.ts';
 import { conflictError, serviceConflicts } from './conflicts.ts';
 import type { ApplicationsSchema } from './schema.ts';
+import { createServiceAddresses } from './service-addresses.ts';
 import { createServiceBatch } from './service-batch.ts';
 import {
   checkedSla,
@@ -23,6 +25,7 @@ interface ApplicationsOptions {
   readonly store: Store<ApplicationsSchema>;
   readonly deployments: Deployments;
   readonly identity: Pick<Identity, 'users'>;
+  readonly addresses: Addresses;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -36,6 +39,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   const { store, deployments, identity, clock, random, logger } = options;
   const table = createApplicationTable(store);
   const services = createServiceBatch(deployments);
+  const serviceAddresses = createServiceAddresses(options.addresses, logger);
   const serially = createSerially();
   const nextId = () => newId(random);
   let newestMs = 0;
@@ -44,6 +48,8 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   for (const record of known) newestMs = Math.max(newestMs, record.createdAtMs);
   for (const record of known) await complete(record);
   await adoptOrphans();
+  await serviceAddresses.sweep(new Set(deployments.services().map(({ id }) => id)));
+  for (const service of deployments.services()) await serviceAddresses.assume(service);
 
   return {
     async submit({ sla, ownerUserId, organisationId }) {
@@ -53,13 +59,23 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
       // Without services there is nothing that could be half done.
       const isWhole = planned.every((application) => application.services.length === 0);
       const state = isWhole ? 'ready' : 'submitting';
-      const records = planned.map((application) =>
+      const bare = planned.map((application) =>
         recordOf(application, { ownerUserId, organisationId, state }),
       );
-      await commit(records.map(table.insertion)).catch((cause: unknown) => {
-        // Somebody was faster between the check and the insertion.
-        throw isConstraint(cause) ? conflictError('application-exists', [raceViolation(planned)]) : cause;
-      });
+      let records = bare;
+      const insert = (addressed: readonly SubmittedService[]): Statement[] => {
+        records = bare.map((record) => ({ ...record, pending: theirs(record, addressed) }));
+        return records.map(table.insertion);
+      };
+      await serviceAddresses
+        .take(
+          bare.flatMap(({ pending }) => pending),
+          insert,
+        )
+        .catch((cause: unknown) => {
+          // Somebody was faster between the check and the insertion.
+          throw isConstraint(cause) ? conflictError('application-exists', [raceViolation(planned)]) : cause;
+        });
       try {
         for (const { pending } of records) await services.register(pending, ownerUserId);
         if (!isWhole) await commit(records.flatMap(settlement));
@@ -83,9 +99,12 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
         }
         const planned = planServices({ application, path: 'applications[0]', target: record, newId: nextId });
         refuseServiceConflicts(planned);
-        const pending = planned.map(pendingPart);
-        const extended = { ...record, serviceIds: services.living(record.serviceIds), pending };
-        await commit([table.servicesUpdate(id, extended)]);
+        const serviceIds = services.living(record.serviceIds);
+        const extendedBy = (pending: readonly SubmittedService[]) => ({ ...record, serviceIds, pending });
+        const pending = await serviceAddresses.take(planned.map(pendingPart), (addressed) => [
+          table.servicesUpdate(id, extendedBy(addressed)),
+        ]);
+        const extended = extendedBy(pending);
         try {
           await services.register(pending, ownerUserId);
           await commit(settlement(extended));
@@ -95,6 +114,11 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
         }
         return pending;
       });
+    },
+
+    async removeService(id) {
+      await deployments.removeService(id);
+      await serviceAddresses.release([id]);
     },
 
     async application(id) {
@@ -185,7 +209,9 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
 
   async function takeBackServices(record: ApplicationRecord): Promise<void> {
     try {
-      await services.remove(record.pending.map(({ id }) => id));
+      const ids = record.pending.map(({ id }) => id);
+      await services.remove(ids);
+      await serviceAddresses.release(ids);
       await commit([table.servicesUpdate(record.id, { serviceIds: record.serviceIds, pending: [] })]);
     } catch (error) {
       warnKept(record, error);
@@ -200,7 +226,9 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   }
 
   async function removeCompletely(record: ApplicationRecord): Promise<void> {
-    await services.remove([...record.serviceIds, ...record.pending.map(({ id }) => id)]);
+    const ids = [...record.serviceIds, ...record.pending.map(({ id }) => id)];
+    await services.remove(ids);
+    await serviceAddresses.release(ids);
     // Not worth a sync: were it lost, the next start would do it again.
     await store.commit([table.deletion(record.id)], { durability: 'normal' });
   }
@@ -233,7 +261,9 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
 
   async function adopt(document: ServiceDocument, reportedOwnerId: string) {
     const parts = { table, identity, commit, nextCreationMs, logger };
-    return { ownerUserId: await adoptApplication(parts, document, reportedOwnerId) };
+    const adoptedBy = await adoptApplication(parts, document, reportedOwnerId);
+    await serviceAddresses.assume({ id: document.microserviceID, document });
+    return { ownerUserId: adoptedBy };
   }
 
   async function adoptOrphans(): Promise<void> {
@@ -267,6 +297,11 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
 function settled(record: ApplicationRecord): ApplicationRecord {
   const serviceIds = [...record.serviceIds, ...record.pending.map(({ id }) => id)];
   return { ...record, serviceIds, pending: [] };
+}
+
+/** Those of the addressed services that the record waits for. */
+function theirs(record: ApplicationRecord, addressed: readonly SubmittedService[]): SubmittedService[] {
+  return record.pending.map((service) => addressed.find(({ id }) => id === service.id) ?? service);
 }
 
 function pendingPart({ id, document }: PlannedService): SubmittedService {

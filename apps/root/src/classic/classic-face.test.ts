@@ -6,6 +6,7 @@ import { createLogger, createManualClock, systemDisk, systemRandom } from '@oake
 import { openSqliteStore, type Store } from '@oakestra/store';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
 import { type ClassicFaceParts, classicRoutes } from './classic-face.ts';
@@ -24,7 +25,7 @@ let logged = '';
 const logger = createLogger({ output: { write: (line) => (logged += line) } });
 
 let folder: string;
-let store: Store<IdentitySchema & ApplicationsSchema>;
+let store: Store<AddressesSchema & IdentitySchema & ApplicationsSchema>;
 let identity: Identity;
 let parts: ClassicFaceParts;
 let app: FastifyInstance;
@@ -36,14 +37,15 @@ let bobId: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oakestra-classic-'));
   const random = systemRandom();
-  const migrations = { ...identityMigrations, ...applicationsMigrations };
+  const migrations = { ...identityMigrations, ...applicationsMigrations, ...addressesMigrations };
   store = await openSqliteStore({ path: join(folder, 'root.db'), migrations, logger, clock, random });
   const shared = { store, clock, random, logger };
   const adminPassword = new Sensitive('secret');
   identity = await openIdentity({ ...shared, disk: systemDisk(), stateDir: folder, adminPassword });
   const bob = { name: 'bob', email: '', password: 'secret', organisation: 'root', roles: [] };
   bobId = (await identity.createUser(bob)).id;
-  const applications = await openApplications({ ...shared, identity, deployments });
+  const addresses = await openAddresses(shared);
+  const applications = await openApplications({ ...shared, addresses, identity, deployments });
   const clusters = createFakeClusters([cluster, silentCluster]);
   parts = { identity, applications, deployments, clusters };
   app = createClassicFace({ ...parts, logger });

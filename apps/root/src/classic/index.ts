@@ -1,1 +1,2 @@
-export { classicFace, sendClassicError } from './classic-face.ts';
+export { classicFace, classicRoutes, sendClassicError } from './classic-face.ts';
+export { classicDocsFace } from './openapi/index.ts';

@@ -91,7 +91,7 @@ export function serviceRoutes(parts: {
       path: '/api/service/:id',
       access: 'user',
       async handle({ parameters }, caller) {
-        await deployments.removeService((await own(parameters.id, caller, 'change')).id);
+        await applications.removeService((await own(parameters.id, caller, 'change')).id);
         return plain({ message: 'Job deleted' });
       },
     },

@@ -1,7 +1,7 @@
 export type { CorsPolicy } from './cors.ts';
 export { createDualServer } from './dual-server.ts';
-export { type Access, createHttpApp, type Face, logFailure, pathOf } from './http-app.ts';
-export { createJsonBodyReader, type JsonBodyReader } from './json-body.ts';
+export { createHttpApp, type Face, logFailure, pathOf } from './http-app.ts';
+export { createJsonBodyReader } from './json-body.ts';
 export { addressMatcher, plainHttpPolicy } from './plain-http.ts';
 export { problemOf, sendProblem } from './problem.ts';
 export { headersOfError, internalErrorMessage, statusOfError } from './status-of-error.ts';

@@ -11,7 +11,7 @@ export interface ControlCommands {
   backup(path: string): Promise<void>;
 }
 
-export const controlSocketPath = (stateDirectory: string): string => join(stateDirectory, 'control.sock');
+const controlSocketPath = (stateDirectory: string): string => join(stateDirectory, 'control.sock');
 
 /**
  * Listens on a socket in the state folder, where only the user of the daemon gets in. Where that is not possible (the

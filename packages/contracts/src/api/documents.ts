@@ -91,6 +91,38 @@ export const meSchema = z.object({
   roles: z.array(z.string()),
 });
 
+const scopes = z
+  .array(z.enum(['read', 'write', 'admin']))
+  .min(1)
+  .describe('Each includes those before it');
+
+export const newTokenSchema = z.strictObject({
+  name: z.string().min(1).max(100),
+  scopes,
+  expiresAt: time.optional().describe('At most a year ahead; default: in 90 days'),
+});
+
+export const tokenSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes,
+  organisationId: z.string(),
+  createdAt: time,
+  expiresAt: time,
+});
+
+export const createdTokenSchema = tokenSchema.extend({ token: z.string().describe('Shown this once') });
+
+export const auditEntrySchema = z.object({
+  id: z.string(),
+  at: time,
+  actor: z.object({ userId: z.string(), userName: z.string(), address: z.string() }),
+  action: z.string().describe('`noun.verb`, such as `user.create`'),
+  object: z.object({ kind: z.string(), id: z.string(), name: z.string() }),
+  outcome: z.enum(['done', 'refused', 'failed']),
+  details: z.record(z.string(), z.unknown()),
+});
+
 export const submittedSchema = z.object({ applications: z.array(applicationSchema) });
 export const replicasSchema = z.strictObject({ replicas: z.int().min(0).max(10_000) });
 
