@@ -130,7 +130,7 @@ async function serverIn(folder: string): Promise<TestPostgres> {
       // It ends with this process, however that ends.
       const leash = ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', '--pdeathsig', 'QUIT'];
       const program = [join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
-      const child = spawn('setpriv', [...leash, ...program], {
+      const child = spawn('/usr/bin/setpriv', [...leash, ...program], {
         cwd: folder,
         stdio: ['ignore', 'ignore', 'pipe'],
       });
