@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './command.mjs';
 import { isStaticProgram } from './elf.mjs';
@@ -9,12 +18,21 @@ import { consoleReport, SetupError } from './report.mjs';
 /** Tools of the administrator are often missing in the path of a plain login. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
 
+/** Debian keeps several versions of PostgreSQL side by side, none of them on the path. */
+function postgresFolders() {
+  const base = '/usr/lib/postgresql';
+  return existsSync(base) ? readdirSync(base).map((version) => join(base, version, 'bin')) : [];
+}
+
 /**
  * The full path of a program, or undefined.
  * @param {string} program
  * @param {string} [path] folders separated by colons; default: PATH and the folders of the system
  */
-export function findProgram(program, path = [process.env.PATH ?? '', ...SYSTEM_FOLDERS].join(':')) {
+export function findProgram(
+  program,
+  path = [process.env.PATH ?? '', ...SYSTEM_FOLDERS, ...postgresFolders()].join(':'),
+) {
   for (const folder of path.split(':')) {
     if (folder === '') continue;
     const candidate = join(folder, program);

@@ -55,6 +55,12 @@ export const TEST_PACKAGES = [
     programs: ['redis-server'],
     service: 'redis-server',
   },
+  {
+    name: 'postgresql',
+    why: 'is the other database that the root can use',
+    programs: ['postgres'],
+    service: 'postgresql',
+  },
   { name: 'openssl', why: 'checks our certificates', programs: ['openssl'] },
   { name: 'perl-base', why: 'hashes the password of the test registry', programs: ['perl'] },
   { name: 'util-linux', why: 'starts test hosts in network namespaces', programs: ['nsenter', 'unshare'] },

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { OakestraError } from '@oakestra/contracts';
-import type { Clock, Logger } from '@oakestra/daemon';
+import { type Clock, type Logger, lockStateDirectory } from '@oakestra/daemon';
 import { restoreFrom } from '@oakestra/store';
 import { askRunningRoot, exportIdentity, importIdentity } from './maintenance/index.ts';
 import { databasePath, rootMigrations } from './root-store.ts';
@@ -29,11 +29,11 @@ export const rootActions = {
     summary: 'Put a backup in the place of the data of a root that does not run.',
     async run(file: string, { settings, logger, clock }: ActionContext): Promise<string> {
       requireEmbedded(settings, 'pg_restore');
-      const { replacedPath } = await restoreFrom(resolve(file), databasePath(settings), {
-        migrations: rootMigrations,
-        logger,
-        clock,
-      });
+      const lock = await lockStateDirectory(settings.stateDirectory);
+      const options = { migrations: rootMigrations, logger, clock };
+      const { replacedPath } = await restoreFrom(resolve(file), databasePath(settings), options).finally(() =>
+        lock.release(),
+      );
       const kept = replacedPath === undefined ? '' : ` What was there before is in ${replacedPath}.`;
       return `Restored.${kept} The next start learns from the clusters what happened since; nothing is stopped.`;
     },
