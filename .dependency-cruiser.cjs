@@ -43,6 +43,7 @@ module.exports = {
     only(P('daemon'), []),
     only(P('scheduling'), [P('contracts')]),
     only(P('netplan'), [P('contracts')]),
+    only(P('client'), [P('contracts')]),
     only(P('ownership'), [P('contracts')]),
     only(P('store'), [P('contracts'), P('daemon')]),
     only(P('pki'), [P('contracts'), P('daemon')]),
