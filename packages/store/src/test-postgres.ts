@@ -24,6 +24,8 @@ export interface TestPostgres {
   readonly pid: () => number;
   /** The address of a database; another password where one is given. */
   url(database: string, password?: string): Sensitive;
+  /** The same through a socket in the file system, which other network namespaces reach too. */
+  socketUrl(database: string): Sensitive;
   /** A new, empty database; a copy of `template` where one is given. */
   createDatabase(name: string, template?: string): Promise<Sensitive>;
   /** One statement as the superuser; the rows. */
@@ -121,7 +123,7 @@ async function serverIn(folder: string): Promise<TestPostgres> {
       'fsync=on',
       'listen_addresses=127.0.0.1',
       `port=${port}`,
-      'unix_socket_directories=',
+      `unix_socket_directories=${folder}`,
       'shared_buffers=16MB',
       'max_connections=40',
     ];
@@ -168,6 +170,10 @@ async function serverIn(folder: string): Promise<TestPostgres> {
     port,
     pid: () => server?.pid ?? 0,
     url: (database, password) => new Sensitive(addressOf(database, password)),
+    socketUrl: (database) =>
+      new Sensitive(
+        `postgresql://${user}:${encodeURIComponent(testPostgresPassword)}@/${database}?host=${folder}&port=${port}`,
+      ),
     async createDatabase(name, template = 'template0') {
       await query('postgres', `create database ${name} template ${template}`);
       return new Sensitive(addressOf(name));
