@@ -1,0 +1,84 @@
+import {
+  ADMINS_OF_ANY,
+  ANYBODY,
+  CLEAN,
+  CREATE,
+  FOR_NOW,
+  LOGINS,
+  ROOT_ADMINS,
+  USERS_CHANGE,
+  USERS_READ,
+} from './lines.ts';
+import type { Row } from './row.ts';
+import { newService, slaOf } from './world.ts';
+
+const APPLICATION = '/api/v2/applications/:applicationId';
+const SERVICE = '/api/v2/services/:serviceId';
+const INSTANCE = `${SERVICE}/instances/:number`;
+
+/** The clean API. */
+export const cleanRows: readonly Row[] = [
+  { route: 'GET /api/v2/openapi.json', lines: { all: ANYBODY } },
+  { route: 'GET /api/v2/me', lines: { all: USERS_READ } },
+  {
+    route: 'POST /api/v2/me/tokens',
+    lines: { all: LOGINS },
+    body: () => ({ name: 'another', scopes: ['read'] }),
+  },
+  {
+    route: 'GET /api/v2/me/tokens',
+    lines: { own: USERS_READ, shared: '! 000 00000 000 000', foreign: '! 000 00000 000 000' },
+    contains: ({ user }) => user.tokenId,
+  },
+  {
+    route: 'DELETE /api/v2/me/tokens/:tokenId',
+    lines: { own: USERS_CHANGE, shared: '! 000 00000 -00 -00', foreign: '! 000 00000 -00 -00' },
+  },
+  { route: 'DELETE /api/v2/me/sessions', lines: { all: LOGINS } },
+  { route: 'POST /api/v2/signing-key/rotation', lines: { all: ROOT_ADMINS }, body: () => ({}) },
+  {
+    route: 'GET /api/v2/audit',
+    lines: { all: ROOT_ADMINS },
+    yet: { why: FOR_NOW, lines: { all: ADMINS_OF_ANY } },
+  },
+
+  { route: 'POST /api/v2/applications', lines: { all: CREATE }, body: () => slaOf('created') },
+  {
+    route: 'GET /api/v2/applications',
+    lines: CLEAN.read,
+    contains: ({ application }) => application.id,
+  },
+  { route: `GET ${APPLICATION}`, lines: CLEAN.read },
+  { route: `PATCH ${APPLICATION}`, lines: CLEAN.change, body: () => ({ description: 'changed' }) },
+  { route: `DELETE ${APPLICATION}`, lines: CLEAN.remove },
+  {
+    route: `POST ${APPLICATION}/services`,
+    lines: CLEAN.change,
+    body: ({ application: { name } }) => slaOf(name, { microservices: [newService] }),
+  },
+
+  {
+    route: 'GET /api/v2/services',
+    lines: CLEAN.read,
+    contains: ({ application }) => application.serviceId,
+  },
+  { route: `GET ${SERVICE}`, lines: CLEAN.read },
+  // A change of the application.
+  { route: `DELETE ${SERVICE}`, lines: CLEAN.change },
+  { route: `PUT ${SERVICE}/replicas`, lines: CLEAN.change, body: () => ({ replicas: 2 }) },
+  { route: `POST ${SERVICE}/instances`, lines: CLEAN.change },
+  { route: `GET ${INSTANCE}`, lines: CLEAN.read },
+  { route: `DELETE ${INSTANCE}`, lines: CLEAN.change },
+  { route: `GET ${INSTANCE}/output`, lines: CLEAN.read },
+  { route: `GET ${INSTANCE}/history`, lines: CLEAN.read },
+
+  { route: 'GET /api/v2/clusters', lines: { all: USERS_READ } },
+  { route: 'GET /api/v2/clusters/:clusterId', lines: { all: USERS_READ } },
+  {
+    route: 'GET /api/v2/events',
+    lines: CLEAN.read,
+    yet: { why: 'events know their owner alone', lines: { shared: CLEAN.read.foreign } },
+    contains: ({ application }) => application.serviceId,
+    isStream: true,
+  },
+];
