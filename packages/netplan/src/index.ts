@@ -1,3 +1,4 @@
+export { type PortMapping, type PortProtocol, portKey } from '@oakestra/contracts/port-mapping';
 export { allocateAddress, gatewayOf, isAssignable, requireHostNetwork } from './address-pool.ts';
 export {
   type AddressBook,
@@ -57,10 +58,7 @@ export {
   findPortConflicts,
   formatPortMappings,
   type PortConflict,
-  type PortMapping,
-  type PortProtocol,
   parsePortMappings,
-  portKey,
 } from './port-mapping.ts';
 export {
   type Publication,

@@ -1,5 +1,5 @@
+import { portKey } from '@oakestra/contracts/port-mapping';
 import { disconnectSteps } from './instance-steps.ts';
-import { portKey } from './port-mapping.ts';
 import type { InstanceNetwork } from './settings.ts';
 import type { CurrentInterface, CurrentNetwork } from './snapshot.ts';
 import type { NetworkStep } from './steps.ts';

@@ -1,4 +1,4 @@
-import type { PortMapping, PortProtocol } from './port-mapping.ts';
+import type { PortMapping, PortProtocol } from '@oakestra/contracts/port-mapping';
 import type { InstanceNetwork, NetworkSettings } from './settings.ts';
 
 /** Published ports of one address. */

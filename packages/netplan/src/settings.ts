@@ -1,4 +1,4 @@
-import type { PortMapping } from './port-mapping.ts';
+import type { PortMapping } from '@oakestra/contracts/port-mapping';
 
 /** What is the same for all instances of one worker. */
 export interface NetworkSettings {

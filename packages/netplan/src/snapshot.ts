@@ -1,5 +1,5 @@
+import type { PortMapping } from '@oakestra/contracts/port-mapping';
 import type { ForeignChain } from './foreign-firewall.ts';
-import type { PortMapping } from './port-mapping.ts';
 
 /** What the kernel has now, as far as it is ours or in our way. */
 export interface CurrentNetwork {

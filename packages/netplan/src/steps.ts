@@ -1,5 +1,5 @@
+import type { PortProtocol } from '@oakestra/contracts/port-mapping';
 import type { Acceptance } from './foreign-firewall.ts';
-import type { PortProtocol } from './port-mapping.ts';
 
 /** Which tracked connections are stale: those that were sent to an instance, or that knew a port before it was published. */
 export type ConntrackFilter =

@@ -62,7 +62,7 @@ export function imageOf(entry: InstanceEntry): InstanceSpec['image'] {
   };
 }
 
-export function portsOf(document: ServiceDocument): PortMapping[] {
+export function portsOf(document: ServiceDocument): readonly PortMapping[] {
   return typeof document.port === 'string' ? parsePortMappings(document.port) : [];
 }
 

@@ -112,7 +112,10 @@ describe('an invalid SLA', () => {
     [{ cmd: 'ls' }, 'cmd must be a list of texts, not "ls"'],
     [{ cmd: ['ls', 3] }, 'cmd[1] must be text, not 3'],
     [{ microserviceID: 'x' }, 'microserviceID must be absent or empty (the root gives the id), not "x"'],
-    [{ port: '80:99999' }, 'port must use ports from 1 to 65535; 99999 is none, not "80:99999"'],
+    [
+      { port: '80:99999' },
+      'port "80:99999": container port must be a number from 1 to 65535, not "80:99999"',
+    ],
     [
       { addresses: { rr_ip: '10.31.0.1' } },
       'addresses.rr_ip must be an address of the form 10.30.x.y, not "10.31.0.1"',

@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import { readPortMappings } from '../port-mapping.ts';
 import { parseDisconnectPolicy } from './disconnect-policy.ts';
-import { parsePortMappings } from './port-mapping.ts';
 import { amount, flag, integer, list, name, nonEmptyText, record, text, texts } from './rules.ts';
 import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 
@@ -10,8 +10,7 @@ const LONGEST_STOP_GRACE_SECONDS = 3600;
 
 const port = text('must be text such as "6080:80/tcp" (a number needs quotes)').superRefine(
   (value, context) => {
-    const parsed = parsePortMappings(value);
-    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.reason });
+    for (const message of readPortMappings(value).faults) context.addIssue({ code: 'custom', message });
   },
 );
 
