@@ -22,8 +22,6 @@ export interface DaemonOptions {
   readonly onStarted?: (logger: Logger) => void;
 }
 
-const KEEPER_MS = 2 ** 30;
-
 /** Runs what `compose` adds until the process is told to stop. Resolves to the exit code. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { name, settings, warnings, machine } = options;
@@ -45,9 +43,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     },
   });
   const { process: port } = machine;
-  // Timers of the clock do not keep a process alive, nor does the thread of a store: a start that waits for one of
-  // them would be the end.
-  const keeper = setInterval(() => {}, KEEPER_MS);
   const exitCode = await runUntilSignal({
     lifecycle,
     logger,
@@ -56,6 +51,5 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     onStarted: () => options.onStarted?.(logger),
     process: { on: port.on.bind(port), exit: (code) => port.exit(exitCodeOf(code)) },
   });
-  clearInterval(keeper);
   return exitCodeOf(exitCode);
 }

@@ -103,6 +103,43 @@ describe('the program of a tier', () => {
   });
 });
 
+describe('something that a tier does beside running', () => {
+  const contexts: unknown[] = [];
+  const tier: Tier<typeof settings> = {
+    ...fakeTier(vi.fn()),
+    actions: {
+      backup: {
+        operand: 'FILE',
+        summary: 'Writes a copy.',
+        async run(operand, { settings: given }) {
+          if (operand === '/full') throw new Error('no space left on device');
+          contexts.push([operand, given.apiPort]);
+          return 'Done.';
+        },
+      },
+    },
+  };
+
+  it('is done with its operand and the settings', async () => {
+    expect(await runTier(tier, ['backup', '/x', '--api-port', '7'], machine)).toBe(0);
+    expect(contexts).toEqual([['/x', 7]]);
+    expect(printed).toEqual(['Done.\n']);
+  });
+
+  it('says in one sentence why it was not done', async () => {
+    expect(await runTier(tier, ['backup', '/full'], machine)).toBe(1);
+    expect(complaints).toEqual(['oakestra: no space left on device\n']);
+  });
+
+  it('needs its operand, and is in the help', async () => {
+    expect(await runTier(tier, ['backup'], machine)).toBe(2);
+    expect(await runTier(tier, ['backup', '--api-port', '7'], machine)).toBe(2);
+    expect(complaints[0]).toBe('Usage: oakestra root backup FILE [flags]\n');
+    await runTier(tier, ['--help'], machine);
+    expect(printed.join('')).toContain('oakestra root backup FILE\n      Writes a copy.');
+  });
+});
+
 function deferred() {
   let resolve: (value: number) => void = () => {};
   const promise = new Promise<number>((done) => {

@@ -3,6 +3,7 @@ import {
   createLogger,
   formatHelp,
   formatSettings,
+  keptAlive,
   loadSettings,
   loggingSettings,
   requestOf,
@@ -78,18 +79,14 @@ async function runAction<T extends SettingsTable>(
   const loaded = await settingsOrComplaint(load, machine);
   if (loaded === undefined) return USAGE_ERROR;
   const logger = createLogger({ level: 'warn', output: { write: (line) => machine.printError(line) } });
-  // Threads that do the work do not keep the process alive by themselves.
-  const keepAlive = setInterval(() => {}, 2 ** 30);
   try {
     const values = loaded.values as ComposedValues<T>;
     const context = { logger, clock: systemClock(), random: systemRandom(), settings: values };
-    machine.print(`${await action.run(operand, context)}\n`);
+    machine.print(`${await keptAlive(action.run(operand, context))}\n`);
     return 0;
   } catch (error) {
     machine.printError(`oakestra: ${messageOf(error)}\n`);
     return 1;
-  } finally {
-    clearInterval(keepAlive);
   }
 }
 

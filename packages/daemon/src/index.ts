@@ -14,6 +14,7 @@ export { systemDisk } from './disk/system-disk.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { type EventLoopLagOptions, type EventLoopLagWatch, watchEventLoopLag } from './event-loop-lag.ts';
 export { createLogger, type LoggerOptions, type LogOutput } from './json-logger.ts';
+export { keptAlive } from './kept-alive.ts';
 export {
   createLifecycle,
   type Lifecycle,

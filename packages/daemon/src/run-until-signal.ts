@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { keptAlive } from './kept-alive.ts';
 import { type Lifecycle, StartInterruptedError } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
 
@@ -6,7 +7,6 @@ type EndSignal = 'SIGTERM' | 'SIGINT';
 const EXIT_CODE: Readonly<Record<EndSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 /** How long something forgotten may keep the process alive after everything has stopped. */
 const LINGER_MS = 500;
-const KEEP_ALIVE_MS = 2 ** 30;
 
 /** What is needed of `process`; tests give their own. */
 export interface ProcessPort {
@@ -62,10 +62,8 @@ export async function runUntilSignal(options: RunOptions): Promise<number> {
   options.stopSignal?.addEventListener('abort', onStopAsked, { once: true });
   if (options.stopSignal?.aborted === true) onStopAsked();
 
-  // Timers of the clock do not keep a process alive, and while it starts nothing else may.
-  const keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
   try {
-    await Promise.race([lifecycle.start(), end.requested]);
+    await keptAlive(Promise.race([lifecycle.start(), end.requested]));
     if (!end.isRequested()) options.onStarted?.();
   } catch (error) {
     if (!(error instanceof StartInterruptedError)) {
@@ -74,8 +72,7 @@ export async function runUntilSignal(options: RunOptions): Promise<number> {
       end.request('could not start');
     }
   }
-  const report = await lifecycle.stop(await end.requested);
-  clearInterval(keepAlive);
+  const report = await keptAlive(end.requested.then((reason) => lifecycle.stop(reason)));
   logger.info('stopped', { reason: report.reason });
   port.exitCode = exitCode;
   options.stopSignal?.removeEventListener('abort', onStopAsked);

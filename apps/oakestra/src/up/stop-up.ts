@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '@oakestra/daemon';
+import { type Clock, keptAlive, sleep } from '@oakestra/daemon';
 import { isRunning, type ProcessIdentity, runningProcess } from './pid-file.ts';
 
 export interface StopOptions {
@@ -46,14 +46,4 @@ async function endsAfter(
     await keptAlive(sleep(clock, CHECK_EVERY_MS));
   }
   return true;
-}
-
-/** The clock's timers do not keep a process alive, and here nothing else does. */
-async function keptAlive<T>(waiting: Promise<T>): Promise<T> {
-  const keeper = setInterval(() => {}, 60_000);
-  try {
-    return await waiting;
-  } finally {
-    clearInterval(keeper);
-  }
 }
