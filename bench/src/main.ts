@@ -1,4 +1,5 @@
 import { messageOf, OakestraError } from '@oakestra/contracts';
+import { measureApi } from './api/index.ts';
 import { measureDeploy } from './deploy/index.ts';
 import { measureFootprint } from './footprint/index.ts';
 import { type BenchmarkOptions, parseOptions } from './options.ts';
@@ -7,7 +8,7 @@ import { runInOwnNetwork } from './system/index.ts';
 
 const BENCHMARK: Readonly<
   Record<BenchmarkOptions['benchmark'], (options: BenchmarkOptions) => Promise<BenchmarkReport>>
-> = { deploy: measureDeploy, footprint: measureFootprint };
+> = { api: measureApi, deploy: measureDeploy, footprint: measureFootprint };
 
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));

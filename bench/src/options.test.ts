@@ -16,11 +16,13 @@ describe('the options of a benchmark', () => {
   it('are taken in any order', () => {
     const options = parseOptions(['--json', '--window-seconds', '5', 'footprint']);
     expect(options).toMatchObject({ benchmark: 'footprint', isJson: true, windowSeconds: 5 });
+    expect(parseOptions(['--json', 'api'])).toMatchObject({ benchmark: 'api', isJson: true });
   });
 
   it.each([
     [[]],
     [['deploy', 'footprint']],
+    [['api', 'deploy']],
     [['deploy', '--runs']],
     [['deploy', '--runs', '0']],
     [['--help']],

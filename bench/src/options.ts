@@ -1,6 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 
-export const BENCHMARKS = ['deploy', 'footprint'] as const;
+export const BENCHMARKS = ['api', 'deploy', 'footprint'] as const;
 
 export interface BenchmarkOptions {
   readonly benchmark: (typeof BENCHMARKS)[number];
@@ -17,6 +17,7 @@ export interface BenchmarkOptions {
 }
 
 const USAGE = `Usage: npm run bench -- <${BENCHMARKS.join(' | ')}> [--json]
+  api        Requests per second and latency of a root alone, with 10,000 services.
   deploy     How long it takes from POST to RUNNING, beside "ctr run -d"; bursts; undeploying.
                [--runs 50] [--burst 100]
   footprint  Memory, processor time, disk and traffic of the daemons.

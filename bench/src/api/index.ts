@@ -1,0 +1,1 @@
+export { measureApi } from './api.ts';
