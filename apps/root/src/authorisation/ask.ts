@@ -31,7 +31,10 @@ export async function ask(
   if (isDone && row.contains !== undefined) return text.includes(row.contains(target)) ? '+' : '0';
   if (isDone || row.alsoDone?.includes(status) === true) return '+';
   // Who is refused and served nevertheless is worse than who is let in.
-  if (method !== 'GET' && !(await world.isUntouched())) return `(${status}, but done)`;
+  if (method !== 'GET' && !(await world.isUntouched())) {
+    await world.reset();
+    return `(${status}, but done)`;
+  }
   return SIGNS[status] ?? `(${status})`;
 }
 
