@@ -94,8 +94,11 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       onUsage: (usage) => uplink.send(usage),
       onFacts: (facts) => uplink.send(facts),
     });
+    // The library knows no other way to be told.
+    if (settings.rootProxy !== undefined) process.env.grpc_proxy = settings.rootProxy;
     const uplink = createUplink({
       endpoints: settings.root,
+      throughProxy: settings.rootProxy !== undefined,
       tls,
       clusterName: settings.name,
       clusterLocation: settings.location,

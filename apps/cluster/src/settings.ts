@@ -20,6 +20,13 @@ export const clusterSettings = defineSettings({
     default: ['127.0.0.1:50052'],
     description: 'Where the root takes clusters, "host:port"; several are tried in turn.',
   },
+  rootProxy: {
+    type: settingType.url({ protocols: ['http'] }),
+    isOptional: true,
+    isSecret: true,
+    description:
+      'HTTP proxy towards the root, http://user:password@host:port, where only such a one leads out.',
+  },
   listen: {
     type: settingType.text(),
     default: '0.0.0.0',

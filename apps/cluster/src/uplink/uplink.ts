@@ -9,6 +9,8 @@ import type { InstanceEngine } from '../instances/index.ts';
 export interface UplinkOptions {
   /** `host:port` of the roots. */
   readonly endpoints: readonly string[];
+  /** Through the proxy that the variable `grpc_proxy` names. */
+  readonly throughProxy: boolean;
   readonly tls: TlsIdentity;
   readonly clusterName: string;
   readonly clusterLocation: string;
@@ -60,6 +62,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     },
   };
 
+  const throughProxy = { throughProxy: options.throughProxy };
+
   const register = async (endpoint: string, signal: AbortSignal): Promise<void> => {
     const client = createRegistrationClient({
       endpoint,
@@ -67,6 +71,7 @@ export function createUplink(options: UplinkOptions): Uplink {
       timeoutMs: 10_000,
       waitsForRoot: false,
       ...check,
+      ...throughProxy,
     });
     try {
       clusterId = await client.register(
@@ -108,7 +113,7 @@ export function createUplink(options: UplinkOptions): Uplink {
 
   return {
     start(engine) {
-      const connect = grpcConnect({ tls: () => tls, ...check });
+      const connect = grpcConnect({ tls: () => tls, ...check, ...throughProxy });
       dialer = dialLink({
         endpoints: options.endpoints,
         async connect(endpoint, signal) {

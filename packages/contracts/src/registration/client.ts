@@ -1,5 +1,5 @@
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { CHANNEL_OPTIONS } from '../link/grpc/connect.ts';
+import { channelOptions } from '../link/grpc/connect.ts';
 import { errorOfGrpc } from '../link/grpc/status.ts';
 import { clientCredentials, type GrpcTls, type ServerCheck } from '../link/grpc/tls.ts';
 import { register_clusterClient } from './registration.gen.ts';
@@ -8,6 +8,8 @@ import { type ClusterRegistration, writeGreeting, writeRegistration } from './re
 export interface RegistrationClientOptions extends ServerCheck {
   /** `host:port` of the root, IPv6 in brackets. */
   readonly endpoint: string;
+  /** Through the HTTP proxy that the variable `grpc_proxy` names, where there is one. Default false. */
+  readonly throughProxy?: boolean;
   /** `'insecure'`: for roots of the original only; nothing is encrypted, the token included. */
   readonly tls: GrpcTls | 'insecure';
   /** Time for each call, waiting for the root included. Default 120 s (root-api 8). */
@@ -35,7 +37,10 @@ export function createRegistrationClient(options: RegistrationClientOptions): Re
   const channelCredentials =
     tls === 'insecure' ? credentials.createInsecure() : clientCredentials(tls, options);
   const name = serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName };
-  const client = new register_clusterClient(endpoint, channelCredentials, { ...CHANNEL_OPTIONS, ...name });
+  const client = new register_clusterClient(endpoint, channelCredentials, {
+    ...channelOptions(options.throughProxy),
+    ...name,
+  });
 
   function call<T>(
     what: string,
