@@ -17,6 +17,23 @@ interface Snapshot {
   isCurrent(): Promise<boolean>;
 }
 
+/** The same store; `changes` rises with each change, so that most often nothing needs to be compared. */
+export function counting(inner: RootStore): { readonly store: RootStore; readonly changes: () => number } {
+  let changes = 0;
+  const commit: RootStore['commit'] = (...given) => {
+    changes += 1;
+    return inner.commit(...given);
+  };
+  const transaction: RootStore['transaction'] = (work) => {
+    changes += 1;
+    return inner.transaction(work);
+  };
+  return {
+    store: Object.create(inner, { commit: { value: commit }, transaction: { value: transaction } }),
+    changes: () => changes,
+  };
+}
+
 /** The rows of now, to go back to them. */
 export async function snapshotOf(store: RootStore): Promise<Snapshot> {
   const db = store.db as unknown as Kysely<Record<string, Record<string, unknown>>>;

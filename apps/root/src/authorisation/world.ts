@@ -11,7 +11,7 @@ import { type Caller, type OrganisationMember, openIdentity } from '../identity/
 import { rootMigrations } from '../root-store.ts';
 import { type Column, GROUPS, PEOPLE, type PersonName } from './columns.ts';
 import type { Relation } from './row.ts';
-import { type RootSchema, snapshotOf } from './snapshot.ts';
+import { counting, type RootSchema, snapshotOf } from './snapshot.ts';
 
 /** What a request is about. */
 export interface Target {
@@ -54,7 +54,8 @@ export function slaOf(name: string, fields: object = {}) {
 /** Everybody of the tables, each with an application, a service, an instance and a personal access token. */
 export async function createWorld() {
   const folder = await temporaryFolder();
-  const store = await openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations);
+  const opened = await openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations);
+  const { store, changes } = counting(opened);
   // Stands still, so that logins last as long as the test.
   const clock = createManualClock();
   const [random, logger] = [systemRandom(), recordingLogger()];
@@ -108,6 +109,7 @@ export async function createWorld() {
   events.add({ kind: 'instance-changed', ownerUserId: '', detail: LAST_EVENT });
   const saved = { rows: await snapshotOf(store), services: [...deployments.services()] };
   const servicesText = JSON.stringify(saved.services);
+  let changesSeen = changes();
 
   async function targetOf(caller: Caller): Promise<Target> {
     const { userId: ownerUserId, userName, organisationId } = caller;
@@ -136,6 +138,7 @@ export async function createWorld() {
     /** Takes back what a request has changed. */
     async reset(): Promise<void> {
       await saved.rows.restore();
+      changesSeen = changes();
       deployments.clear();
       for (const { id, ownerUserId, document } of saved.services) {
         await deployments.registerService({ id, ownerUserId, document });
@@ -145,8 +148,13 @@ export async function createWorld() {
       await clock.advance(1001);
     },
     /** Whether requests that were refused have changed nothing. */
-    isUntouched: async (): Promise<boolean> =>
-      (await saved.rows.isCurrent()) && JSON.stringify(deployments.services()) === servicesText,
+    async isUntouched(): Promise<boolean> {
+      if (JSON.stringify(deployments.services()) !== servicesText) return false;
+      const seen = changes();
+      const isCurrent = seen === changesSeen || (await saved.rows.isCurrent());
+      if (isCurrent) changesSeen = seen;
+      return isCurrent;
+    },
     async close(): Promise<void> {
       await events.stop();
       await identity.stop();
