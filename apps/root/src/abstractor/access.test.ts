@@ -14,10 +14,11 @@ import { createMemoryPorts } from './testing/memory-ports.ts';
 
 const identity = {
   async authenticate(token: string) {
-    const roles = { admin: ['Admin'], bob: ['Application_Provider'] }[token];
+    const roles = { admin: ['Admin'], elsewhere: ['Admin'], bob: ['Application_Provider'] }[token];
     if (roles === undefined)
       throw new OakestraError('unauthenticated', 'token-malformed', 'Not enough segments');
-    return { userId: token, userName: token, organisationId: '', roles } as never;
+    const isInRootOrganisation = token !== 'elsewhere';
+    return { userId: token, userName: token, organisationId: '', roles, isInRootOrganisation } as never;
   },
 };
 const app = createAbstractorFace({
@@ -30,6 +31,7 @@ it.each([
   ['a forger', '192.0.2.9', 'x', 401],
   ['a user', '192.0.2.9', 'bob', 403],
   ['an administrator', '192.0.2.9', 'admin', 200],
+  ['an administrator of another organisation', '192.0.2.9', 'elsewhere', 403],
   ['an old program', '192.0.2.1', undefined, 200],
 ] as const)('%s from %s gets %4$s', async (_who, remoteAddress, token, status) => {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };

@@ -2,7 +2,7 @@ import { TLSSocket } from 'node:tls';
 import { OakestraError } from '@oakestra/contracts';
 import { type PeerRole, verifiedPeer } from '@oakestra/pki';
 import type { FastifyRequest } from 'fastify';
-import { bearerToken, type Identity } from '../identity/index.ts';
+import { bearerToken, type Identity, isRootAdmin } from '../identity/index.ts';
 
 export interface AbstractorAccess {
   readonly identity: Pick<Identity, 'authenticate'>;
@@ -24,7 +24,7 @@ export function abstractorAccess({
   return async (request) => {
     if (isLegacyAddress(request.ip) || hasCertificate(request, roles)) return;
     const caller = await identity.authenticate(bearerToken(request.headers.authorization));
-    if (caller.roles.includes('Admin')) return;
+    if (isRootAdmin(caller)) return;
     throw new OakestraError('forbidden', 'role-missing', 'You have not enough permissions!');
   };
 }

@@ -15,7 +15,7 @@ import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
 import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
-import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
+import { bearerToken, type Identity, isRootAdmin, type Principal, type Scope } from '../identity/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
 import { createBodyReader } from './body.ts';
@@ -177,7 +177,11 @@ function scopeOf({ access, method }: Endpoint): Scope {
   return method === 'GET' ? 'read' : 'write';
 }
 
-function requireAccess({ access }: Endpoint, { roles }: Principal): void {
-  if (access !== 'admin' || roles.includes('Admin')) return;
-  throw new OakestraError('forbidden', 'role-missing', 'This is for administrators.');
+function requireAccess({ access }: Endpoint, caller: Principal): void {
+  if (access !== 'admin' || isRootAdmin(caller)) return;
+  throw new OakestraError(
+    'forbidden',
+    'role-missing',
+    'This is for administrators of the whole installation.',
+  );
 }

@@ -15,9 +15,6 @@ export const ROOT_ADMINS = '! +-- ----- --+ ---';
 export const ADMINS = '! +-- +---- --+ ---';
 /** Administrators have the list; those of another organisation do not find there what is foreign to them. */
 export const ADMINS_LIST_FOREIGN = '! +-- 0---- --+ ---';
-/** Who may for now where `FOR_NOW` is said. */
-export const ADMINS_OF_ANY = ADMINS;
-export const FOR_NOW = 'the role Admin of any organisation is taken for that of root';
 /** Also administrators: it is nobody's business. */
 export const NOBODY_ELSE = '! --- ----- --- ---';
 

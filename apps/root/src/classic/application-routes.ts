@@ -1,6 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
 import type { Applications, ApplicationView } from '../applications/index.ts';
-import { type Action, type Identity, type Principal, requireAllowed } from '../identity/index.ts';
+import { type Action, authorize, type Identity, type Principal, requireAllowed } from '../identity/index.ts';
 import { double, plain, type Route } from './route.ts';
 import { applicationView } from './views.ts';
 
@@ -78,9 +78,9 @@ export function applicationRoutes(parts: {
       method: 'GET',
       path: '/api/applications',
       access: 'admin',
-      async handle() {
+      async handle(_call, caller) {
         const users = new Map((await identity.users()).map(({ id, name }) => [id, name]));
-        const all = await applications.all();
+        const all = (await applications.all()).filter((application) => isListedFor(caller, application));
         return double(
           all.map((application) =>
             applicationView(application, users.get(application.ownerUserId) ?? application.ownerUserId),
@@ -104,6 +104,15 @@ export function applicationRoutes(parts: {
       },
     },
   ];
+}
+
+/** The role `Admin` of an organisation other than root ends there (identity/authority). */
+export function isListedFor(
+  caller: Principal,
+  { ownerUserId, organisationId }: Pick<ApplicationView, 'ownerUserId' | 'organisationId'>,
+): boolean {
+  const object = { kind: 'application', ownerUserId, organisationId } as const;
+  return authorize({ caller, action: 'read', object }).isAllowed;
 }
 
 /**

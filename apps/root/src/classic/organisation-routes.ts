@@ -4,7 +4,7 @@ import {
   organisationRequestSchema,
   organisationToWire,
 } from '@oakestra/contracts/classic';
-import type { Identity, OrganisationMember } from '../identity/index.ts';
+import { type Identity, isRootAdmin, type OrganisationMember } from '../identity/index.ts';
 import { checkedBody } from './checked-body.ts';
 import { double, plain, type Route } from './route.ts';
 
@@ -17,7 +17,11 @@ export function organisationRoutes({ organisations }: Pick<Identity, 'organisati
       method: 'GET',
       path: '/api/organization',
       access: 'admin',
-      handle: async () => double((await organisations.all()).map(organisationToWire)),
+      async handle(_call, caller) {
+        const all = await organisations.all();
+        const listed = all.filter(({ id }) => isRootAdmin(caller) || id === caller.organisationId);
+        return double(listed.map(organisationToWire));
+      },
     },
     {
       method: 'POST',
@@ -25,6 +29,10 @@ export function organisationRoutes({ organisations }: Pick<Identity, 'organisati
       access: 'admin',
       body: 'json',
       async handle({ body, remoteAddress: address }, caller) {
+        if (!isRootAdmin(caller)) {
+          const message = 'An administrator of root creates organisations.';
+          throw new OakestraError('forbidden', 'role-missing', message);
+        }
         const request = checkedBody(organisationRequestSchema, body, NEEDS);
         const organisation = { name: request.name ?? '', members: membersOf(request) };
         const { id } = await organisations.create(organisation, { ...caller, address });

@@ -3,7 +3,7 @@ import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments, ServiceView } from '../deployments/index.ts';
 import type { Action, Principal } from '../identity/index.ts';
-import { ownApplication } from './application-routes.ts';
+import { isListedFor, ownApplication } from './application-routes.ts';
 import { double, plain, type Route } from './route.ts';
 import { serviceView } from './views.ts';
 
@@ -99,7 +99,12 @@ export function serviceRoutes(parts: {
       method: 'GET',
       path: '/api/services',
       access: 'admin',
-      handle: async () => double(deployments.services().map(view)),
+      async handle(_call, caller) {
+        const listed = (await applications.all()).filter((application) => isListedFor(caller, application));
+        const ids = new Set(listed.map(({ id }) => id));
+        const services = deployments.services().filter(({ document }) => ids.has(document.applicationID));
+        return double(services.map(view));
+      },
     },
     {
       method: 'GET',

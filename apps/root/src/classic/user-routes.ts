@@ -7,7 +7,7 @@ import {
   userChangeRequestSchema,
   userToWire,
 } from '@oakestra/contracts/classic';
-import type { Identity, Principal } from '../identity/index.ts';
+import { type Identity, isRootAdmin, type Principal } from '../identity/index.ts';
 import { checkedBody } from './checked-body.ts';
 import { type Call, plain, type Route, text } from './route.ts';
 
@@ -114,7 +114,13 @@ function ownAccount(identity: Identity): Route[] {
 }
 
 function administration(identity: Identity): Route[] {
-  const all = async () => text((await identity.users()).map((user) => userToWire(user)));
+  /** The role `Admin` of an organisation other than root ends there. */
+  const all = async (caller: Principal) => {
+    const users = await (isRootAdmin(caller) ? identity.users() : identity.membersOf(caller.organisationId));
+    return text(
+      users.map(({ id, name, email, createdAtMs }) => userToWire({ id, name, email, createdAtMs })),
+    );
+  };
   return [
     {
       method: 'DELETE',
@@ -122,20 +128,26 @@ function administration(identity: Identity): Route[] {
       access: 'admin',
       async handle(call, caller) {
         await identity.removeUser(call.parameters.username ?? '', by(caller, call));
-        return all();
+        return all(caller);
       },
     },
-    { method: 'GET', path: '/api/users', access: 'admin', handle: all },
+    { method: 'GET', path: '/api/users', access: 'admin', handle: (_call, caller) => all(caller) },
     {
       method: 'GET',
       path: '/api/users/:organisationId',
       access: 'admin',
-      async handle({ parameters }) {
+      async handle({ parameters }, caller) {
+        if (!isRootAdmin(caller) && parameters.organisationId !== caller.organisationId) throw notYours();
         const members = await identity.membersOf(parameters.organisationId ?? '');
         return text(members.map(userToWire));
       },
     },
   ];
+}
+
+function notYours(): OakestraError {
+  const message = 'This is another organisation; an administrator of root can do this.';
+  return new OakestraError('forbidden', 'role-missing', message);
 }
 
 /** A new password by mail (root-api 3.8). */
