@@ -17,11 +17,11 @@ import {
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from './applications/index.ts';
 import { type AuditSchema, auditMigrations, openAuditJournal } from './audit/index.ts';
 import { openRootCertificates } from './certificates.ts';
-import { createFakeClusters, createFakeDeployments } from './classic/fakes.ts';
 import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
 import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from './events/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from './identity/index.ts';
+import { createFakeClusters, createFakeDeployments } from './testing/index.ts';
 
 type Schema = AddressesSchema &
   AuditSchema &

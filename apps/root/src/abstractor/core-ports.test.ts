@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
-import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
+import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
 import { createAbstractorFace, createCorePorts } from './index.ts';
 
 const clusterId = '6b02a0761c5b34961e7f558b';

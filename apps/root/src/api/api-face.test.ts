@@ -10,10 +10,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type AuditSchema, auditMigrations, openAuditJournal } from '../audit/index.ts';
-import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
 import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from '../events/index.ts';
 import { createHttpApp } from '../http/index.ts';
 import { type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
+import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
 import { apiFace, createIdempotencyKeys, type IdempotencySchema, idempotencyMigrations } from './index.ts';
 
 type Schema = AddressesSchema &

@@ -147,15 +147,13 @@ function send(
 ): FastifyReply {
   if (endpoint.isStream === true) return reply;
   if (endpoint.reply === undefined) return reply.code(204).send();
+  const text = JSON.stringify(value);
   if (endpoint.method === 'GET' || endpoint.method === 'PUT') {
-    const etag = etagOf(value);
+    const etag = etagOf(value, text);
     reply.header('etag', etag);
     if (endpoint.method === 'GET' && request.headers['if-none-match'] === etag) return reply.code(304).send();
   }
-  return reply
-    .code(statusOf(endpoint))
-    .header('content-type', 'application/json')
-    .send(Buffer.from(JSON.stringify(value)));
+  return reply.code(statusOf(endpoint)).header('content-type', 'application/json').send(Buffer.from(text));
 }
 
 function requireMatch(request: FastifyRequest, resource: unknown): void {

@@ -54,15 +54,15 @@ export function serviceHandlers(parts: {
   return {
     async listServices({ query, caller }) {
       const own = await visibility.visibleTo(caller, applications);
-      const seen = own
+      const ids = own
         .filter(({ id }) => query.applicationId === undefined || query.applicationId === id)
-        .flatMap(({ serviceIds }) => serviceIds)
-        .map((id) => deployments.service(id))
-        .filter((service) => service !== undefined)
-        .filter(({ document }) => query.name === undefined || query.name === document.job_name)
-        .filter(({ status }) => query.status === undefined || query.status === status);
-      const { items, nextCursor } = pageOf(seen, ({ id }) => id, query);
-      return { items: items.map((service) => serviceResource(service, clusters)), nextCursor };
+        .flatMap(({ serviceIds }) => serviceIds);
+      // Views are made of the page alone, unless it takes them to know what is on it.
+      const isFiltered = query.name !== undefined || query.status !== undefined;
+      const listed = isFiltered ? ids.filter((id) => isWanted(deployments.service(id), query)) : ids;
+      const { items, nextCursor } = pageOf(listed, (id) => id, query);
+      const services = items.map((id) => deployments.service(id)).filter((service) => service !== undefined);
+      return { items: services.map((service) => serviceResource(service, clusters)), nextCursor };
     },
     readService: async ({ parameters, caller }) =>
       serviceResource(await allowed(parameters.serviceId, caller, 'read'), clusters),
@@ -113,6 +113,15 @@ export function serviceHandlers(parts: {
       };
     },
   };
+}
+
+function isWanted(
+  service: ServiceView | undefined,
+  { name, status }: { readonly name?: string | undefined; readonly status?: string | undefined },
+): boolean {
+  if (service === undefined) return false;
+  const isNamed = name === undefined || name === service.document.job_name;
+  return isNamed && (status === undefined || status === service.status);
 }
 
 function positionUnknown(): OakestraError {

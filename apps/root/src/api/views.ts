@@ -70,20 +70,20 @@ export function eventResource(event: JournalEvent, { life }: Pick<EventJournal, 
   };
 }
 
-const digestOf = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16);
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);
 
 /** What a user can change about a resource: the part that `If-Match` compares. */
-function definitionOf(resource: unknown): unknown {
-  if (typeof resource !== 'object' || resource === null) return resource;
-  if ('document' in resource && 'replicas' in resource) return [resource.document, resource.replicas];
-  if ('serviceIds' in resource) return resource;
-  return null;
+function definitionOf(resource: unknown): string {
+  if (typeof resource !== 'object' || resource === null) return '';
+  if ('document' in resource && 'replicas' in resource) {
+    return JSON.stringify([resource.document, resource.replicas]);
+  }
+  return 'serviceIds' in resource ? JSON.stringify(resource) : '';
 }
 
 /** `"<definition>.<everything>"`: changes with each change, and still says whether the definition is the same. */
-export function etagOf(resource: unknown): string {
-  return `"${digestOf(definitionOf(resource))}.${digestOf(resource)}"`;
+export function etagOf(resource: unknown, text: string): string {
+  return `"${digestOf(definitionOf(resource))}.${digestOf(text)}"`;
 }
 
 /** Does `If-Match` name the definition as it is now? */

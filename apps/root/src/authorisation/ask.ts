@@ -1,7 +1,7 @@
 import type { InjectOptions } from 'fastify';
-import type { Column } from './columns.ts';
+import type { Column, Relation } from './columns.ts';
 import type { Port } from './ports.ts';
-import type { Relation, Row } from './row.ts';
+import type { Row } from './row.ts';
 import { CLUSTER_ID, LAST_EVENT, type Target, type World } from './world.ts';
 
 interface Asked {

@@ -3,9 +3,10 @@ import { ask } from './ask.ts';
 import { abstractorRows, keyRows, operationsRows } from './auxiliary-rows.ts';
 import { classicRows } from './classic-rows.ts';
 import { cleanRows } from './clean-rows.ts';
+import type { Relation } from './columns.ts';
 import { GROUPS } from './columns.ts';
 import { createPorts, type PortName } from './ports.ts';
-import type { Relation, Row } from './row.ts';
+import type { Row } from './row.ts';
 import { createWorld, type World } from './world.ts';
 
 const TABLES: Readonly<Record<PortName, readonly Row[]>> = {

@@ -50,3 +50,9 @@ export const GROUPS: readonly (readonly Column[])[] = [
   tokensOf('Admin'),
   tokensOf('acme-organizer'),
 ];
+
+/**
+ * Whose object a request is about: the caller's, that of another member of the caller's organisation, or that of a
+ * user of a third organisation. Requests that are about no object have the line `all`.
+ */
+export type Relation = 'all' | 'own' | 'shared' | 'foreign';

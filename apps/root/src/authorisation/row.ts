@@ -1,10 +1,5 @@
+import type { Relation } from './columns.ts';
 import type { Target } from './world.ts';
-
-/**
- * Whose object a request is about: the caller's, that of another member of the caller's organisation, or that of a
- * user of a third organisation. Requests that are about no object have the line `all`.
- */
-export type Relation = 'all' | 'own' | 'shared' | 'foreign';
 
 /** One endpoint: who may. The columns are in `columns.ts`. */
 export interface Row {

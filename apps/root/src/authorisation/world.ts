@@ -5,12 +5,12 @@ import { openTestStore, recordingLogger, temporaryFolder, testClock } from '@oak
 import { openAddresses } from '../addresses/index.ts';
 import { openApplications } from '../applications/index.ts';
 import { openAuditJournal } from '../audit/index.ts';
-import { createFakeClusters, createFakeDeployments } from '../classic/fakes.ts';
 import { openEventJournal } from '../events/index.ts';
 import { type Caller, type OrganisationMember, openIdentity } from '../identity/index.ts';
 import { rootMigrations } from '../root-store.ts';
+import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
+import type { Relation } from './columns.ts';
 import { type Column, GROUPS, PEOPLE, type PersonName } from './columns.ts';
-import type { Relation } from './row.ts';
 import { counting, type RootSchema, snapshotOf } from './snapshot.ts';
 
 /** What a request is about. */

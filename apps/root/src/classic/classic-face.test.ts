@@ -9,8 +9,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
+import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
 import { type ClassicFaceParts, classicRoutes } from './classic-face.ts';
-import { createClassicFace, createFakeClusters, createFakeDeployments } from './fakes.ts';
+import { createClassicFace } from './fakes.ts';
 
 const clusterId = '6b02a0761c5b34961e7f558b';
 const cluster = {

@@ -23,12 +23,14 @@ export interface DualServer {
 }
 
 const DRAIN_MS = 1000;
+/** Whoever sends that slowly is cut off: a request comes whole within a minute, over any line that works at all. */
+const LIMITS = { headersTimeout: 20_000, requestTimeout: 60_000, connectionsCheckingInterval: 5000 };
 
 export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
-  const plain = createHttpServer();
+  const plain = createHttpServer(LIMITS);
   const { cert, key, minVersion } = tlsServerOptions(tls, { requireClientCertificate: false });
   // Users come with passwords and tokens; browsers would only ask people for a certificate.
-  const secure = createHttpsServer({ cert, key, minVersion });
+  const secure = createHttpsServer({ cert, key, minVersion, ...LIMITS });
   const sniffing = createSniffingServer({ onTls: handOverTo(secure), onPlain: handOverTo(plain), clock });
   const answering = new Set<ServerResponse>();
   let isClosing = false;

@@ -36,7 +36,8 @@ export function applicationToWire(application: ClassicApplication): JsonObject {
 
 /** `ours` in front, the rest of the document behind it; where both have a field, ours counts. */
 function around(ours: JsonObject, document: JsonObject): JsonObject {
-  return { ...ours, ...document, ...ours };
+  // Several times quicker than spreading, which long lists notice.
+  return Object.assign({}, ours, document, ours);
 }
 
 export interface ClassicHistoryEntry {

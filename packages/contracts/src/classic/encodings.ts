@@ -24,7 +24,7 @@ export function encodeBody(encoding: ClassicEncoding, value: unknown): EncodedBo
  */
 function spacedJson(value: unknown): string {
   const lines = JSON.stringify(value, null, 1);
-  return ascii(lines.replace(/(,?)\n */g, (_, comma: string) => (comma === '' ? '' : ', ')));
+  return ascii(lines.replace(/,\n */g, ', ').replace(/\n */g, ''));
 }
 
 function ascii(json: string): string {

@@ -1,0 +1,1 @@
+export { createFakeClusters, createFakeDeployments } from './core-fakes.ts';
