@@ -383,7 +383,7 @@ async function within<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** By design: not implemented, not available now. */
+/** Answers, not failures: the root has no mail server here, and the store may be busy. */
 const isDefect = (status: number) => status >= 500 && status !== 501 && status !== 503;
 
 function expectErrorObject(text: string): void {

@@ -31,7 +31,6 @@ export async function streamEvents(reply: FastifyReply, options: EventStreamOpti
     else response.write(text);
   };
   const send = (event: JournalEvent): void => {
-    if (event.seq <= sentSeq) return;
     sentSeq = event.seq;
     if (!isWanted(event)) return;
     const resource = eventResource(event, journal);

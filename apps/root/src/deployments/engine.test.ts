@@ -135,6 +135,25 @@ describe('a deployment', () => {
     await vi.waitFor(() => expect(takeCommands().map(({ type }) => type)).toContain('deploy'));
   });
 
+  it('keeps what runs when there are too many, whatever is older', async () => {
+    const cluster = createTestCluster();
+    link(cluster);
+    await register();
+    await engine.requestInstance(SERVICE);
+    await vi.waitFor(() => expect(sent.map(({ command }) => command.type)).toContain('deploy'));
+    // Nobody obeys this one.
+    takeCommands();
+    await engine.setReplicas(SERVICE, 2);
+    await settle(cluster);
+    const states = () => engine.service(SERVICE)?.instances.map(({ number, status }) => [number, status]);
+    expect(states()).toEqual([
+      [0, 'CLUSTER_SCHEDULED'],
+      [1, 'RUNNING'],
+    ]);
+    await engine.setReplicas(SERVICE, 1);
+    expect(states()).toEqual([[1, 'RUNNING']]);
+  });
+
   it('shows the instances of a service in the order of their numbers, and of no other service', async () => {
     await register();
     await register(OTHER, 'db');

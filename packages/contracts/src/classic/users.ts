@@ -58,7 +58,7 @@ export const registerRequestSchema = z.looseObject({
   roles: absent(roles),
 });
 
-/** Body of `PUT /api/user/<name>`: any subset; clients send the whole document back. */
+/** Body of `PUT /api/user/<name>`: every field may be absent; clients send the whole document back. */
 export const userChangeRequestSchema = z.looseObject({
   name: absent(z.string()),
   email: absent(z.string()),
