@@ -224,12 +224,12 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
   const untilExactlyOne: Installation['untilExactlyOne'] = (deployed, timeoutMs = LONG_MS) =>
     eventually(
       async () => {
-        const status = (await instance(deployed))?.status;
+        const { status, status_detail: detail } = (await instance(deployed)) ?? {};
         const placed = await running(deployed.instanceId);
         const [only] = placed;
         if (status === 'RUNNING' && only !== undefined && placed.length === 1) return only;
         throw new Error(
-          `it is ${status}, and runs on ${placed.map(({ node }) => node.name).join(' and ') || 'none'}`,
+          `it is ${status} (${detail}), and runs on ${placed.map(({ node }) => node.name).join(' and ') || 'none'}`,
         );
       },
       { timeoutMs, describe: `exactly one ${deployed.instanceId} to run` },

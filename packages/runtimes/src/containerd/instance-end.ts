@@ -99,16 +99,13 @@ export function createInstanceEnd(context: RuntimeContext, diskUsage: DiskUsage)
       if (!(await step('task-delete', () => tasks.remove(containerId, { hasEnded })))) {
         throw instanceStillRunning(id, killPatienceMs);
       }
-      await step('cleanup', () =>
-        Promise.all([
-          // Whichever of the two a crash leaves is found again: the container by its record, a snapshot
-          // without container by containerd's collection.
-          removeSnapshot(snapshotter, snapshotKey),
-          removeContainer(containerId),
-          removeProcesses(containerId),
-          markers.clear(containerId),
-        ]),
-      );
+      await step('cleanup', async () => {
+        // Nothing but the record of the container leads to these: a crash must not leave them without it.
+        await Promise.all([removeProcesses(containerId), markers.clear(containerId)]);
+        // Whichever of the two a crash leaves is found again: the container by its record, a snapshot without
+        // container by containerd's collection.
+        await Promise.all([removeSnapshot(snapshotter, snapshotKey), removeContainer(containerId)]);
+      });
       memory.forget(id);
       diskUsage.forget(containerId);
     },
