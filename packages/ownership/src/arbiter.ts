@@ -15,6 +15,7 @@ import { createEffectCollector, type Effects } from './effects.ts';
 import { createEpochIssuer } from './epochs.ts';
 import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
 import { createMembership, isAuthoritative, type Member } from './members.ts';
+import { offersMore } from './offers.ts';
 import { createOrderBook } from './orders.ts';
 import { createPresence, type DownReason } from './presence.ts';
 import { reconcile } from './reconcile.ts';
@@ -215,10 +216,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     memberHeard: presence.heard,
     memberFacts(id, facts) {
       const member = memberOf(id);
-      const isFirst = member.facts === undefined;
+      const before = member.facts;
       member.facts = facts;
       membership.reconsider(member);
-      if (isFirst) mayHaveRoom();
+      if (offersMore(before, facts)) mayHaveRoom();
     },
     receive(id, message) {
       const member = memberOf(id);

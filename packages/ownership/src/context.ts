@@ -38,7 +38,8 @@ export interface ArbiterContext {
 
 /** Pauses between attempts to place an instance for which there is no room. */
 export interface Backoff {
-  mayTry(): boolean;
+  /** Monotonic time before which it makes no sense to try. */
+  notBeforeMs(): number;
   /** Says when to try again. */
   failed(): number;
   reset(): void;

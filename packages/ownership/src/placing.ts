@@ -67,7 +67,11 @@ export function choose(
   excluded: readonly string[],
 ): Decision | undefined {
   const backoff = context.backoff(record.key);
-  if (!backoff.mayTry()) return undefined;
+  if (context.nowMs() < backoff.notBeforeMs()) {
+    // What woke us may have taken the place of the wake that was set at the last failure.
+    context.wake(record.key, backoff.notBeforeMs());
+    return undefined;
+  }
   const all = context.membership.candidates();
   const candidates = excluded.length === 0 ? all : all.filter(({ id }) => !excluded.includes(id));
   const decision = context.schedule({ document: record.document, candidates });

@@ -18,7 +18,7 @@ export function createRetries(timing: ArbiterTiming, nowMs: () => number): Retri
 
   return {
     backoff: (key) => ({
-      mayTry: () => nowMs() >= (states.get(key)?.notBeforeMs ?? 0),
+      notBeforeMs: () => states.get(key)?.notBeforeMs ?? 0,
       failed() {
         const attempts = states.get(key)?.attempts ?? 0;
         const delayMs = Math.min(timing.scheduleRetryCapMs, timing.scheduleRetryFirstMs * 2 ** attempts);
