@@ -12,6 +12,7 @@ import type { InstanceSpec, Runtime, RuntimeEvent } from '../runtime.ts';
 import { readCgroupMounts } from './cgroup-stats.ts';
 import { type ContainerdConnection, createContainerdConnection } from './containerd-connection.ts';
 import { createContainerdRuntime } from './containerd-runtime.ts';
+import { ContainersDefinition } from './gen/containerd/containers.gen.ts';
 import { createSnapshotterChoice } from './snapshotter.ts';
 import { type ContainerdHost, startContainerdHost } from './test-support/containerd-host.ts';
 import { shimsOf } from './test-support/private-containerd.ts';
@@ -168,6 +169,28 @@ it('ends processes that containerd lost sight of', async () => {
   expect((await runtime.list())[0]?.state).toEqual({ kind: 'running', pid: straggler.pid });
   await runtime.remove(spec.id);
   expect((await gone)[1]).toBe('SIGKILL');
+});
+
+it('forgets a container last, so that a crash leaves what leads to the rest', async () => {
+  const connection = createContainerdConnection(host.containerd);
+  const stateDirectory = join(host.containerd.directory, 'started');
+  const left: string[][] = [];
+  const unary = (async (...call: Parameters<ContainerdConnection['unary']>) => {
+    if (call[0].fullName === ContainersDefinition.fullName && call[1] === 'delete') {
+      left.push(await readdir(stateDirectory));
+    }
+    return await connection.unary(...call);
+  }) as ContainerdConnection['unary'];
+  const watched = host.openRuntime({ connection: { ...connection, unary } });
+  try {
+    const spec = specOf('sleep 1000');
+    await started(spec, watched);
+    expect(await readdir(stateDirectory)).toEqual([`${spec.id}.started`]);
+    await watched.remove(spec.id);
+    expect(left).toEqual([[]]);
+  } finally {
+    await watched.close();
+  }
 });
 
 it('knows after a reboot that an instance had been started', async () => {
