@@ -11,6 +11,7 @@ import { readTlsIdentity } from '@oakestra/pki';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { createClusterApi } from './api/index.ts';
 import { createEmbeddedBroker } from './broker/index.ts';
+import { createFleetEnd } from './fleet.ts';
 import {
   type InstanceEngine,
   type InstancesSchema,
@@ -21,6 +22,7 @@ import type { ClusterSettings } from './settings.ts';
 import { createUplink } from './uplink/index.ts';
 import {
   createWorkerSessions,
+  openWorkerLabels,
   openWorkerRegistry,
   type WorkersSchema,
   workersMigrations,
@@ -73,6 +75,7 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
     });
     stops.push(() => store.close());
     const registry = await openWorkerRegistry(store as unknown as Store<WorkersSchema>, random);
+    const labels = await openWorkerLabels(store as unknown as Store<WorkersSchema>, registry);
 
     let engine: InstanceEngine | undefined;
     const running = (): InstanceEngine => {
@@ -93,6 +96,18 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       logger,
       onUsage: (usage) => uplink.send(usage),
       onFacts: (facts) => uplink.send(facts),
+      labels: settings.labels,
+      labelsOf: labels.effective,
+      onWorker: (workerId) => fleet.touch(workerId),
+    });
+    const fleet = createFleetEnd({
+      registry,
+      labels,
+      engine: running,
+      sessions: () => sessions,
+      send: (report) => uplink.send(report),
+      clock,
+      logger,
     });
     // The library knows no other way to be told.
     if (settings.rootProxy !== undefined) process.env.grpc_proxy = settings.rootProxy;
@@ -109,6 +124,7 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       logger,
       restartGraceMs: settings.restartGraceMs,
       facts: sessions.facts,
+      fleet,
     });
     engine = await startInstances({
       store: store as unknown as Store<InstancesSchema>,

@@ -1,3 +1,4 @@
+import { labelFault, MOST_LABELS } from '@oakestra/contracts';
 import { defineSettings, type SettingsValues, settingType } from '@oakestra/daemon';
 
 /** Everything that can be set at a cluster; flags, variables and file keys follow from the names. */
@@ -14,6 +15,12 @@ export const clusterSettings = defineSettings({
     default: 'location-unknown',
     description: 'Where it stands: "<latitude>,<longitude>,<radius in m>" or any text.',
     legacyEnvironment: ['CLUSTER_LOCATION'],
+  },
+  labels: {
+    type: settingType.pairs({ check: labelFault, most: MOST_LABELS }),
+    default: {},
+    description:
+      'What distinguishes this cluster, such as zone=north,gpu=yes; what is set over the API of the root wins.',
   },
   root: {
     type: settingType.list(settingType.text()),

@@ -21,6 +21,7 @@ import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from '.
 import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
 import { startDeployments } from './deployments/index.ts';
 import { openEventJournal } from './events/index.ts';
+import { openFleet } from './fleet/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { openIdentity } from './identity/index.ts';
 import { mailSettings, sensitive } from './mail-settings.ts';
@@ -95,6 +96,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     logger,
     restartGraceMs: settings.restartGraceMs,
   });
+  const fleet = await openFleet({ store, clock, logger, send: links.send });
   const events = await openEventJournal({ store, clock, logger });
   teardown.add('events', () => events.stop());
   let applications: Applications | undefined;
@@ -131,10 +133,10 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const watch = watchEventLoopLag({ clock, intervalMs: LAG_CHECK_MS, onLag: deployments.selfLate });
   teardown.add('event loop watch', () => watch.stop());
   teardown.add('cluster links', () => links.stop());
-  const clusterPort = await links.listen(deployments);
+  const clusterPort = await links.listen(deployments, fleet);
 
   const http = createDualServer(tls, clock);
-  const clusters = createClusterViews(registry, deployments, links.lastSeenAtMs);
+  const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs: links.lastSeenAtMs });
   const metrics = createMetrics({ deployments, clusters, store, version });
   const stopping = new AbortController();
   const parts = { identity, applications, deployments, clusters, logger };
@@ -147,7 +149,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
       classicDocsFace(classicRoutes(parts)),
       apiFace({
         ...parts,
-        ...{ audit, events, clock, version },
+        ...{ audit, events, fleet, clock, version },
         idempotency: createIdempotencyKeys(store, clock),
         stopping: stopping.signal,
       }),

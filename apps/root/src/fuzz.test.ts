@@ -19,15 +19,23 @@ import { type AuditSchema, auditMigrations, openAuditJournal } from './audit/ind
 import { openRootCertificates } from './certificates.ts';
 import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
 import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from './events/index.ts';
+import { type FleetSchema, fleetMigrations, openFleet } from './fleet/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from './identity/index.ts';
-import { createFakeClusters, createFakeDeployments } from './testing/index.ts';
+import {
+  createFakeClusters,
+  createFakeDeployments,
+  reportWorkers,
+  WORKER,
+  WORKER_ID,
+} from './testing/index.ts';
 
 type Schema = AddressesSchema &
   AuditSchema &
   IdentitySchema &
   ApplicationsSchema &
   EventsSchema &
+  FleetSchema &
   IdempotencySchema;
 
 /** Per endpoint; the same cases in each run of the tests. */
@@ -38,7 +46,7 @@ const CLUSTER_ID = '6b02a0761c5b34961e7f558b';
 const CLUSTER = {
   ...{ id: CLUSTER_ID, name: 'c1', location: '48.1,11.6', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
-  ...{ virtualization: ['docker'], lastSeenAtMs: 1_795_334_263_360 },
+  ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
 };
 const ADMIN = { userName: 'Admin', password: 'secret', address: '127.0.0.1' };
 
@@ -74,6 +82,7 @@ beforeAll(async () => {
     ...auditMigrations,
     ...applicationsMigrations,
     ...eventsMigrations,
+    ...fleetMigrations,
     ...idempotencyMigrations,
   };
   const shared = { clock, random, logger };
@@ -92,6 +101,8 @@ beforeAll(async () => {
   const addresses = await openAddresses({ store, clock, logger });
   const applications = await openApplications({ ...shared, store, addresses, identity, deployments });
   events = await openEventJournal({ store, clock, logger });
+  const fleet = await openFleet({ store, clock, logger, send: () => {} });
+  reportWorkers(fleet, CLUSTER.id, { [WORKER_ID]: WORKER });
   const { tls } = await openRootCertificates({ ...shared, stateDirectory: folder.path, furtherNames: [] });
   server = createDualServer(tls, clock);
   const parts = { identity, applications, deployments, clusters: createFakeClusters([CLUSTER]), logger };
@@ -101,7 +112,7 @@ beforeAll(async () => {
       classicDocsFace(classicRoutes(parts)),
       apiFace({
         ...parts,
-        ...{ audit, events, clock, version: '1.2.3', stopping: stopping.signal },
+        ...{ audit, events, fleet, clock, version: '1.2.3', stopping: stopping.signal },
         idempotency: createIdempotencyKeys(store, clock),
       }),
     ],

@@ -9,6 +9,7 @@ import { type AuditSchema, auditMigrations } from './audit/index.ts';
 import { type ClustersSchema, clustersMigrations } from './clusters/index.ts';
 import { type DeploymentsSchema, deploymentsMigrations } from './deployments/index.ts';
 import { type EventsSchema, eventsMigrations } from './events/index.ts';
+import { type FleetSchema, fleetMigrations } from './fleet/index.ts';
 import { type IdentitySchema, identityMigrations } from './identity/index.ts';
 import type { RootSettings } from './settings.ts';
 
@@ -18,6 +19,7 @@ type RootSchema = AddressesSchema &
   ClustersSchema &
   DeploymentsSchema &
   EventsSchema &
+  FleetSchema &
   IdempotencySchema &
   IdentitySchema;
 
@@ -29,6 +31,7 @@ export const rootMigrations = {
   ...clustersMigrations,
   ...deploymentsMigrations,
   ...eventsMigrations,
+  ...fleetMigrations,
   ...idempotencyMigrations,
   ...identityMigrations,
 };

@@ -74,6 +74,7 @@ async function startWorker(context: WorkerContext, teardown: Teardown, signal: A
     clusterAddress: settings.clusterAddress,
     virtualization: [runtime.name],
     bridgeName: settings.bridgeName,
+    labels: settings.labels,
     clock,
     logger,
     intervalMs: settings.usageIntervalMs,

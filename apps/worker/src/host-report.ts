@@ -1,4 +1,4 @@
-import { type MemberFacts, messageOf } from '@oakestra/contracts';
+import { type Labels, type MemberFacts, messageOf } from '@oakestra/contracts';
 import type { CancelTimer, Clock, Logger } from '@oakestra/daemon';
 import {
   createUsageReader,
@@ -14,6 +14,8 @@ export interface HostReportOptions {
   /** What instances may ask for in `virtualization`. */
   readonly virtualization: readonly string[];
   readonly bridgeName: string;
+  /** Of the settings. */
+  readonly labels: Labels;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly intervalMs: number;
@@ -94,7 +96,7 @@ export async function createHostReport(options: HostReportOptions): Promise<Host
         virtualization: options.virtualization,
         clusterAddress: options.clusterAddress,
       });
-      return { ...information, id: options.workerId() ?? '' };
+      return { ...information, id: options.workerId() ?? '', labels: options.labels };
     },
     start: arm,
     tell,

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { labelFault, MOST_LABELS } from '@oakestra/contracts';
 import { defineSettings, type SettingsValues, settingType } from '@oakestra/daemon';
 import * as z from 'zod';
 
@@ -20,6 +21,12 @@ export const workerSettings = defineSettings({
     type: settingType.text(),
     defaultFrom: () => hostname(),
     description: 'Name of this worker in its cluster; default: the host name.',
+  },
+  labels: {
+    type: settingType.pairs({ check: labelFault, most: MOST_LABELS }),
+    default: {},
+    description:
+      'What distinguishes this worker, such as zone=north,gpu=yes; what is set over the API of the root wins.',
   },
   clusterAddress: {
     type: settingType.text(),

@@ -1,7 +1,20 @@
 export type { JsonObject, ServiceDocument } from './documents.ts';
 export { compareEpochs, type Epoch, epochSchema, formatEpoch } from './epoch.ts';
 export { type ErrorKind, type ErrorOptions, messageOf, OakestraError, type Violation } from './errors.ts';
+export {
+  FLEET_CAPABILITY,
+  type FleetCommand,
+  type FleetReport,
+  fleetCommandSchema,
+  fleetReportSchema,
+  isFleetMessage,
+  type LabelOverride,
+  labelsSchema,
+  type WorkerRow,
+  workerRowSchema,
+} from './fleet-messages.ts';
 export { type InstanceKey, instanceKey, parseInstanceKey, parseTaskId, taskId } from './instance-key.ts';
+export { effectiveLabels, type Labels, labelFault, MOST_LABELS, matchesLabels } from './labels.ts';
 export {
   type Changes,
   createMirror,

@@ -135,6 +135,8 @@ export const memberFactsSchema = z.object({
   /** Largest single worker: one instance must fit on one worker. */
   largestWorkerMemoryMib: z.number(),
   largestWorkerVcpus: z.number(),
+  /** Of the settings at a cluster; of a worker those that hold. Absent: of a release that knows none. */
+  labels: z.record(z.string(), z.string()).optional(),
 });
 export type MemberFacts = z.infer<typeof memberFactsSchema>;
 

@@ -39,6 +39,7 @@ export interface InstanceEngine {
   workerReport(id: string, report: TierReport): void;
   selfLate(lateMs: number): void;
   members(): readonly Readonly<Member>[];
+  member(workerId: string): Readonly<Member> | undefined;
   record(key: string): InstanceRecord | undefined;
   stop(): void;
 }
@@ -131,6 +132,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     workerReport: (id, report) => run((core) => core.workerReport(id, report)),
     selfLate: (lateMs) => run((core) => core.selfLate(lateMs)),
     members: () => [...current.core.arbiter.members()],
+    member: (workerId) => current.core.arbiter.memberState(workerId),
     record: (key) => current.core.arbiter.record(key),
     stop() {
       stopping.abort();

@@ -1,1 +1,1 @@
-export { createUplink } from './uplink.ts';
+export { createUplink, type FleetEnd, type Uplink } from './uplink.ts';

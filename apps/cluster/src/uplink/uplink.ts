@@ -1,4 +1,15 @@
-import { commandSchema, type MemberFacts, messageOf, type TierReport } from '@oakestra/contracts';
+import {
+  commandSchema,
+  FLEET_CAPABILITY,
+  type FleetCommand,
+  type FleetReport,
+  fleetCommandSchema,
+  isFleetMessage,
+  type MemberFacts,
+  messageOf,
+  type Source,
+  type TierReport,
+} from '@oakestra/contracts';
 import { dialLink, type LinkConnection, type LinkDialer } from '@oakestra/contracts/link';
 import { grpcConnect } from '@oakestra/contracts/link/grpc';
 import { createRegistrationClient } from '@oakestra/contracts/registration';
@@ -22,12 +33,21 @@ export interface UplinkOptions {
   readonly logger: Logger;
   readonly restartGraceMs: number;
   readonly facts: () => MemberFacts;
+  readonly fleet: FleetEnd;
+}
+
+/** Our end of what is said about workers. */
+export interface FleetEnd {
+  /** The root reads our table of workers. */
+  sessionUp(source: Source): void;
+  sessionDown(): void;
+  command(command: FleetCommand): void;
 }
 
 /** The connection to the root: registers, then opens the link, again and again. */
 export interface Uplink {
   start(engine: InstanceEngine): void;
-  send(report: TierReport): void;
+  send(report: TierReport | FleetReport): void;
   /** Ends the session, so that it begins anew. */
   drop(): void;
   /** Id that the root gave us; undefined before the first registration. */
@@ -37,13 +57,14 @@ export interface Uplink {
 }
 
 /** Figures wait for everything else. */
-const CLASS_OF: Readonly<Record<TierReport['type'], 'status' | 'reports'>> = {
+const CLASS_OF: Readonly<Record<(TierReport | FleetReport)['type'], 'status' | 'reports'>> = {
   changes: 'status',
   digest: 'status',
   page: 'status',
   described: 'status',
   usage: 'reports',
   facts: 'reports',
+  workers: 'reports',
 };
 
 /** The name that every certificate of a root carries, whatever its address. */
@@ -91,7 +112,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     }
   };
 
-  const send = (report: TierReport): void => {
+  const send = (report: TierReport | FleetReport): void => {
     logger.debug('message sent', { type: report.type });
     connection?.send(CLASS_OF[report.type], report.type, report);
   };
@@ -101,7 +122,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     opened.onMessage((message) => {
       logger.debug('command received', { type: message.type });
       try {
-        engine.rootCommand(commandSchema.parse(message.body));
+        if (isFleetMessage(message.type)) options.fleet.command(fleetCommandSchema.parse(message.body));
+        else engine.rootCommand(commandSchema.parse(message.body));
       } catch (error) {
         logger.warn('a command of the root was ignored', { type: message.type, reason: messageOf(error) });
       }
@@ -109,6 +131,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     opened.send('status', 'greeting', engine.greeting());
     send(options.facts());
     engine.rootUp();
+    const { incarnation, boot } = engine.greeting();
+    if (opened.peer.capabilities.includes(FLEET_CAPABILITY)) options.fleet.sessionUp({ incarnation, boot });
   };
 
   return {
@@ -125,7 +149,7 @@ export function createUplink(options: UplinkOptions): Uplink {
           name: options.clusterName,
           incarnation: engine.greeting().incarnation,
           bootId: randomHex(random, 8),
-          capabilities: [],
+          capabilities: [FLEET_CAPABILITY],
         },
         clock,
         random,
@@ -136,6 +160,7 @@ export function createUplink(options: UplinkOptions): Uplink {
         onUp: (opened) => serve(engine, opened),
         onDown() {
           connection = undefined;
+          options.fleet.sessionDown();
           engine.rootDown();
         },
       });

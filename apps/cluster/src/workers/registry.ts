@@ -26,11 +26,15 @@ export async function openWorkerRegistry(
   random: Random,
 ): Promise<WorkerRegistry> {
   const byName = new Map<string, RegisteredWorker>();
+  const known = new Map<string, RegisteredWorker>();
+  const remember = (worker: RegisteredWorker): void => {
+    byName.set(worker.name, worker);
+    known.set(worker.id, worker);
+  };
   for (const row of await store.db.selectFrom('workers').selectAll().execute()) {
-    byName.set(row.name, { id: row.id, name: row.name, registration: JSON.parse(row.registration) });
+    remember({ id: row.id, name: row.name, registration: JSON.parse(row.registration) });
   }
-  const byId = (id: string): RegisteredWorker | undefined =>
-    [...byName.values()].find((worker) => worker.id === id);
+  const byId = (id: string): RegisteredWorker | undefined => known.get(id);
 
   return {
     all: () => [...byName.values()],
@@ -42,7 +46,7 @@ export async function openWorkerRegistry(
       const ownId =
         ID.test(registration.id) && byId(registration.id) === undefined ? registration.id : newId(random);
       const worker: RegisteredWorker = { id: present?.id ?? ownId, name: registration.host, registration };
-      byName.set(worker.name, worker);
+      remember(worker);
       if (present === undefined || lasting(present) !== lasting(worker)) await write(store, worker);
       return worker;
     },

@@ -1,6 +1,7 @@
 import {
   commandSchema,
   greetingSchema,
+  type Labels,
   type MemberFacts,
   reportSchema,
   type TierCommand,
@@ -25,6 +26,12 @@ export interface WorkerSessionsOptions {
   readonly onUsage: (report: Extract<ReturnType<typeof reportSchema.parse>, { type: 'usage' }>) => void;
   /** What all workers together offer has changed. */
   readonly onFacts: (facts: MemberFacts) => void;
+  /** Labels of this cluster, of its settings. */
+  readonly labels: Labels;
+  /** Those that hold for a worker. */
+  readonly labelsOf: (workerId: string) => Labels;
+  /** Something of this worker has changed that people see. */
+  readonly onWorker: (workerId: string) => void;
 }
 
 /** Translates between the workers' topics and the instance engine, and keeps who is there. */
@@ -32,6 +39,8 @@ export interface WorkerSessions {
   readonly events: BrokerEvents;
   send(workerId: string, command: TierCommand): void;
   facts(): MemberFacts;
+  /** Other labels hold for a worker from now on. */
+  labelsChanged(workerId: string): void;
   stop(): void;
 }
 
@@ -43,13 +52,15 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
   let told: MemberFacts | undefined;
   let cancelFacts: CancelTimer | undefined;
 
-  const facts = (): MemberFacts =>
-    aggregateFacts(
+  const facts = (): MemberFacts => ({
+    ...aggregateFacts(
       options
         .engine()
         .members()
         .flatMap((member) => (member.isUp && member.facts !== undefined ? [member.facts] : [])),
-    );
+    ),
+    labels: { ...options.labels },
+  });
 
   const tellFacts = (): void => {
     cancelFacts = undefined;
@@ -59,7 +70,8 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
     options.onFacts(now);
   };
 
-  const factsChanged = (): void => {
+  const factsChanged = (workerId: string): void => {
+    options.onWorker(workerId);
     cancelFacts ??= clock.setTimer(told === undefined ? 0 : FACTS_INTERVAL_MS, tellFacts);
   };
 
@@ -70,7 +82,7 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
         restartingUntilMs.delete(workerId);
         engine.workerUp(workerId, greetingSchema.parse(JSON.parse(payload)));
         logger.info('worker connected', { worker: workerId });
-        factsChanged();
+        factsChanged(workerId);
         return;
       }
       case 'presence': {
@@ -81,9 +93,13 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
       case 'report': {
         const report = reportSchema.parse(JSON.parse(payload));
         logger.debug('message received', { worker: workerId, type: report.type });
+        if (report.type === 'facts') {
+          engine.workerReport(workerId, { ...report, labels: { ...options.labelsOf(workerId) } });
+          factsChanged(workerId);
+          return;
+        }
         engine.workerReport(workerId, report);
         if (report.type === 'usage') options.onUsage(report);
-        if (report.type === 'facts') factsChanged();
         return;
       }
       default:
@@ -101,7 +117,7 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
         const told = graceMs > 0 ? { kind: 'restarting' as const, graceMs } : reason;
         logger.warn('worker disconnected', { worker: workerId, reason: told.kind });
         options.engine().workerDown(workerId, told);
-        factsChanged();
+        factsChanged(workerId);
       },
     },
 
@@ -112,6 +128,14 @@ export function createWorkerSessions(options: WorkerSessionsOptions): WorkerSess
     },
 
     facts,
+    labelsChanged(workerId) {
+      const engine = options.engine();
+      const known = engine.member(workerId)?.facts;
+      if (known !== undefined) {
+        engine.workerReport(workerId, { ...known, labels: { ...options.labelsOf(workerId) } });
+      }
+      options.onWorker(workerId);
+    },
     stop() {
       cancelFacts?.();
     },

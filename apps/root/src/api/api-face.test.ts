@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Sensitive } from '@oakestra/contracts';
+import { type FleetCommand, Sensitive } from '@oakestra/contracts';
 import { endpoints } from '@oakestra/contracts/api';
 import { createLogger, systemClock, systemDisk, systemRandom } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
@@ -11,9 +11,16 @@ import { type AddressesSchema, addressesMigrations, openAddresses } from '../add
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type AuditSchema, auditMigrations, openAuditJournal } from '../audit/index.ts';
 import { type EventJournal, type EventsSchema, eventsMigrations, openEventJournal } from '../events/index.ts';
+import { type FleetSchema, fleetMigrations, openFleet } from '../fleet/index.ts';
 import { createHttpApp } from '../http/index.ts';
 import { type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
-import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
+import {
+  createFakeClusters,
+  createFakeDeployments,
+  reportWorkers,
+  WORKER,
+  WORKER_ID,
+} from '../testing/index.ts';
 import { apiFace, createIdempotencyKeys, type IdempotencySchema, idempotencyMigrations } from './index.ts';
 
 type Schema = AddressesSchema &
@@ -21,13 +28,14 @@ type Schema = AddressesSchema &
   IdentitySchema &
   ApplicationsSchema &
   EventsSchema &
+  FleetSchema &
   IdempotencySchema;
 
 const clusterId = '6b02a0761c5b34961e7f558b';
 const cluster = {
   ...{ id: clusterId, name: 'c1', location: '48.1,11.6', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
-  ...{ virtualization: ['docker'], lastSeenAtMs: 1_795_334_263_360 },
+  ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
 };
 const deployments = createFakeDeployments(clusterId);
 const stopping = new AbortController();
@@ -37,6 +45,8 @@ let events: EventJournal;
 let app: FastifyInstance;
 let adminToken: string;
 let bobToken: string;
+/** Commands to clusters. */
+const told: FleetCommand[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oakestra-api-'));
@@ -48,6 +58,7 @@ beforeAll(async () => {
     ...auditMigrations,
     ...applicationsMigrations,
     ...eventsMigrations,
+    ...fleetMigrations,
     ...idempotencyMigrations,
   };
   store = await openSqliteStore<Schema>({ path: join(folder, 'root.db'), migrations, logger, clock, random });
@@ -64,10 +75,12 @@ beforeAll(async () => {
   const addresses = await openAddresses(shared);
   const applications = await openApplications({ ...shared, addresses, identity, deployments });
   events = await openEventJournal(shared);
+  const fleet = await openFleet({ ...shared, send: (_cluster, command) => void told.push(command) });
+  reportWorkers(fleet, cluster.id, { [WORKER_ID]: WORKER });
   app = createHttpApp({
     faces: [
       apiFace({
-        ...{ identity, audit, applications, deployments, events, clock, logger },
+        ...{ identity, audit, applications, deployments, events, fleet, clock, logger },
         clusters: createFakeClusters([cluster]),
         idempotency: createIdempotencyKeys(store, clock),
         version: '1.2.3',
@@ -95,7 +108,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 const call = (method: Method, path: string, options: InjectOptions & { token?: string } = {}) => {
   const { token = adminToken, headers, ...rest } = options;
   const authorization = token === '' ? {} : { authorization: `Bearer ${token}` };
@@ -338,4 +351,51 @@ it('shows clusters', async () => {
   expect(items).toEqual([expect.objectContaining({ id: clusterId, lastSeenAt: '2026-11-22T07:57:43.360Z' })]);
   expect((await call('GET', '/clusters?active=false')).json().items).toEqual([]);
   expect((await call('GET', `/clusters/${clusterId}`)).json().name).toBe('c1');
+});
+
+describe('labels', () => {
+  const worker = `/clusters/${clusterId}/workers/${WORKER_ID}`;
+  const patch = (path: string, labels: object, token = adminToken) =>
+    call('PATCH', path, { token, payload: { labels } });
+
+  it('of a worker: what is set wins over its settings until it is taken back', async () => {
+    const { items } = (await call('GET', `/clusters/${clusterId}/workers`)).json();
+    expect(items).toEqual([
+      expect.objectContaining({
+        ...{ id: WORKER_ID, clusterId, name: 'gateway-7', state: 'up', setLabels: {} },
+        labels: { zone: 'north', rack: '7' },
+        capacity: expect.objectContaining({ vcpus: 4, memoryTotalMib: 8000 }),
+      }),
+    ]);
+    const set = (await patch(worker, { zone: 'south', gpu: '' })).json();
+    expect(set).toMatchObject({
+      labels: { zone: 'south', rack: '7', gpu: '' },
+      setLabels: { zone: 'south', gpu: '' },
+    });
+    expect(told.at(-1)).toMatchObject({
+      workerId: WORKER_ID,
+      override: { labels: { zone: 'south', gpu: '' } },
+    });
+    const back = (await patch(worker, { zone: null, gpu: null })).json();
+    expect(back).toMatchObject({ labels: { zone: 'north', rack: '7' }, setLabels: {} });
+    expect((await call('GET', '/audit?action=worker.label')).json().items[0]).toMatchObject({
+      actor: { userName: 'Admin' },
+      object: { kind: 'worker', id: WORKER_ID, name: 'gateway-7' },
+      details: { changes: ['zone', 'gpu'] },
+    });
+  });
+
+  it('are refused with every rule that they break, and from who may not', async () => {
+    const answer = await patch(worker, { '-a': 'x', b: 'ü' });
+    expect(answer.json()).toMatchObject({
+      ...{ status: 422, code: 'labels-invalid' },
+      violations: [{ path: 'labels.-a' }, { path: 'labels.b' }],
+    });
+    expect((await patch(worker, { a: 'b' }, bobToken)).statusCode).toBe(403);
+    expect((await patch(`/clusters/${clusterId}/workers/nobody`, { a: 'b' })).json().code).toBe(
+      'worker-not-found',
+    );
+    expect((await patch('/clusters/nobody', { a: 'b' })).json().code).toBe('cluster-not-found');
+    expect((await call('GET', worker)).json().setLabels).toEqual({});
+  });
 });

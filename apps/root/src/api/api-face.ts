@@ -14,6 +14,7 @@ import type { AuditJournal } from '../audit/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
+import type { Fleet } from '../fleet/index.ts';
 import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
 import { bearerToken, type Identity, isRootAdmin, type Principal, type Scope } from '../identity/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
@@ -31,11 +32,12 @@ import { createVisibility } from './visibility.ts';
 
 export interface ApiFaceParts {
   readonly identity: Pick<Identity, 'authenticate' | 'personalTokens' | 'endSessions' | 'rotateSigningKey'>;
-  readonly audit: Pick<AuditJournal, 'read'>;
+  readonly audit: Pick<AuditJournal, 'read' | 'entry'>;
   readonly applications: Applications;
   readonly deployments: Deployments;
   readonly clusters: Clusters;
   readonly events: EventJournal;
+  readonly fleet: Fleet;
   readonly idempotency: IdempotencyKeys;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,7 +61,7 @@ function handlersOf(parts: ApiFaceParts): ApiHandlers {
     }),
     ...applicationHandlers(shared),
     ...serviceHandlers(shared),
-    ...clusterHandlers(parts.clusters),
+    ...clusterHandlers(parts),
     ...identityHandlers(parts),
     ...auditHandlers(parts.audit),
     async followEvents({ query, caller, request, reply }) {

@@ -1,10 +1,41 @@
 import { OakestraError } from '@oakestra/contracts';
-import type { Clusters } from '../clusters/index.ts';
+import type { AuditWriter } from '../audit/index.ts';
+import type { Clusters, ClusterView } from '../clusters/index.ts';
+import { type Fleet, workerNotFound } from '../fleet/index.ts';
+import type { Caller } from '../identity/index.ts';
 import type { SomeHandlers } from './handlers.ts';
 import { pageOf } from './paging.ts';
-import { clusterResource } from './views.ts';
+import { clusterResource, workerResource } from './views.ts';
 
-export function clusterHandlers(clusters: Clusters): SomeHandlers<'listClusters' | 'readCluster'> {
+export function clusterHandlers({
+  clusters,
+  fleet,
+  audit,
+}: {
+  readonly clusters: Clusters;
+  readonly fleet: Fleet;
+  readonly audit: Pick<AuditWriter, 'entry'>;
+}): SomeHandlers<
+  'listClusters' | 'readCluster' | 'labelCluster' | 'listWorkers' | 'readWorker' | 'labelWorker'
+> {
+  const known = (id: string | undefined): ClusterView => {
+    const cluster = id === undefined ? undefined : clusters.cluster(id);
+    if (cluster !== undefined) return cluster;
+    throw new OakestraError('not-found', 'cluster-not-found', `There is no cluster ${id}.`);
+  };
+
+  const labelled = (
+    { userId, userName, address }: Caller,
+    object: { readonly kind: string; readonly id: string; readonly name: string },
+    labels: Readonly<Record<string, string | null>>,
+  ) => {
+    const changes = Object.entries(labels).map(([name, value]) =>
+      value === null ? name : `${name}=${value}`,
+    );
+    const actor = { userId, userName, address };
+    return [audit.entry({ actor, action: `${object.kind}.label`, object, details: { changes } })];
+  };
+
   return {
     async listClusters({ query }) {
       const wanted = clusters
@@ -13,14 +44,34 @@ export function clusterHandlers(clusters: Clusters): SomeHandlers<'listClusters'
       const { items, nextCursor } = pageOf(wanted, ({ name }) => name, query);
       return { items: items.map(clusterResource), nextCursor };
     },
-    async readCluster({ parameters }) {
-      const cluster = clusters.cluster(parameters.clusterId ?? '');
-      if (cluster !== undefined) return clusterResource(cluster);
-      throw new OakestraError(
-        'not-found',
-        'cluster-not-found',
-        `There is no cluster ${parameters.clusterId}.`,
-      );
+    readCluster: async ({ parameters }) => clusterResource(known(parameters.clusterId)),
+    async labelCluster({ parameters, body, caller }) {
+      const { id, name } = known(parameters.clusterId);
+      await fleet.labelCluster(id, body.labels, labelled(caller, { kind: 'cluster', id, name }, body.labels));
+      return clusterResource(known(id));
+    },
+    async listWorkers({ parameters, query }) {
+      const { id } = known(parameters.clusterId);
+      const wanted = fleet
+        .workers(id)
+        .filter(({ state }) => query.state === undefined || state === query.state);
+      const { items, nextCursor } = pageOf(wanted, (worker) => `${worker.name} ${worker.id}`, query);
+      return { items: items.map(workerResource), nextCursor };
+    },
+    async readWorker({ parameters }) {
+      const { id } = known(parameters.clusterId);
+      const worker = fleet.worker(id, parameters.workerId ?? '');
+      if (worker === undefined) throw workerNotFound(id, parameters.workerId ?? '');
+      return workerResource(worker);
+    },
+    async labelWorker({ parameters, body, caller }) {
+      const { id: clusterId } = known(parameters.clusterId);
+      const worker = fleet.worker(clusterId, parameters.workerId ?? '');
+      if (worker === undefined) throw workerNotFound(clusterId, parameters.workerId ?? '');
+      const { id, name } = worker;
+      const entry = labelled(caller, { kind: 'worker', id, name }, body.labels);
+      await fleet.labelWorker(clusterId, id, body.labels, entry);
+      return workerResource(fleet.worker(clusterId, id) ?? worker);
     },
   };
 }

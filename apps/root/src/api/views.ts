@@ -5,11 +5,13 @@ import type {
   EventResource,
   InstanceResource,
   ServiceResource,
+  WorkerResource,
 } from '@oakestra/contracts/api';
 import type { ApplicationView } from '../applications/index.ts';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
 import type { InstanceView, ServiceView } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
+import type { WorkerView } from '../fleet/index.ts';
 
 const timeOf = (atMs: number | undefined): string | null =>
   atMs === undefined ? null : new Date(atMs).toISOString();
@@ -53,8 +55,18 @@ export function serviceResource(service: ServiceView, clusters: Clusters): Servi
 }
 
 export function clusterResource(cluster: ClusterView): ClusterResource {
-  const { port: _, lastSeenAtMs, virtualization, ...rest } = cluster;
-  return { ...rest, virtualization: [...virtualization], lastSeenAt: timeOf(lastSeenAtMs) };
+  const { port: _, lastSeenAtMs, virtualization, labels, setLabels, ...rest } = cluster;
+  return {
+    ...rest,
+    virtualization: [...virtualization],
+    labels: { ...labels },
+    setLabels: { ...setLabels },
+    lastSeenAt: timeOf(lastSeenAtMs),
+  };
+}
+
+export function workerResource({ labels, setLabels, capacity, ...worker }: WorkerView): WorkerResource {
+  return { ...worker, labels: { ...labels }, setLabels: { ...setLabels }, capacity: capacity ?? null };
 }
 
 export function eventResource(event: JournalEvent, { life }: Pick<EventJournal, 'life'>): EventResource {

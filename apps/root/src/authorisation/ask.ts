@@ -1,4 +1,5 @@
 import type { InjectOptions } from 'fastify';
+import { WORKER_ID } from '../testing/index.ts';
 import type { Column, Relation } from './columns.ts';
 import type { Port } from './ports.ts';
 import type { Row } from './row.ts';
@@ -67,7 +68,7 @@ function urlOf(pattern: string, { user, organisation, application }: Target): st
   };
   const parameters: Readonly<Record<string, string>> = {
     ...{ applicationId: application.id, serviceId: application.serviceId, number: '0' },
-    ...{ clusterId: CLUSTER_ID, organisationId: organisation.id },
+    ...{ clusterId: CLUSTER_ID, workerId: WORKER_ID, organisationId: organisation.id },
     ...{ username: user.name, userId: user.id, tokenId: user.tokenId, first: 'x', second: 'y' },
   };
   const parts = pattern.split('/');

@@ -5,6 +5,7 @@ import { newService, slaOf } from './world.ts';
 const APPLICATION = '/api/v2/applications/:applicationId';
 const SERVICE = '/api/v2/services/:serviceId';
 const INSTANCE = `${SERVICE}/instances/:number`;
+const CLUSTER = '/api/v2/clusters/:clusterId';
 
 /** The clean API. */
 export const cleanRows: readonly Row[] = [
@@ -62,7 +63,15 @@ export const cleanRows: readonly Row[] = [
   { route: `GET ${INSTANCE}/history`, lines: CLEAN.read },
 
   { route: 'GET /api/v2/clusters', lines: { all: USERS_READ } },
-  { route: 'GET /api/v2/clusters/:clusterId', lines: { all: USERS_READ } },
+  { route: `GET ${CLUSTER}`, lines: { all: USERS_READ } },
+  { route: `PATCH ${CLUSTER}`, lines: { all: ROOT_ADMINS }, body: () => ({ labels: { zone: 'north' } }) },
+  { route: `GET ${CLUSTER}/workers`, lines: { all: USERS_READ } },
+  { route: `GET ${CLUSTER}/workers/:workerId`, lines: { all: USERS_READ } },
+  {
+    route: `PATCH ${CLUSTER}/workers/:workerId`,
+    lines: { all: ROOT_ADMINS },
+    body: () => ({ labels: { zone: 'north' } }),
+  },
   {
     route: 'GET /api/v2/events',
     lines: CLEAN.read,

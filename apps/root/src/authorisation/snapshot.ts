@@ -8,7 +8,7 @@ export type RootSchema = RootStore extends Store<infer Schema> ? Schema : never;
 /** What requests change, those that others refer to first. */
 const TABLES = [
   ...['users', 'organisations', 'memberships', 'ended_sessions', 'personal_tokens', 'password_resets'],
-  ...['applications', 'addresses', 'address_cursors'],
+  ...['applications', 'addresses', 'address_cursors', 'fleet_members'],
 ] as const;
 
 interface Snapshot {

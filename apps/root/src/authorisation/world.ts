@@ -6,9 +6,16 @@ import { openAddresses } from '../addresses/index.ts';
 import { openApplications } from '../applications/index.ts';
 import { openAuditJournal } from '../audit/index.ts';
 import { openEventJournal } from '../events/index.ts';
+import { openFleet } from '../fleet/index.ts';
 import { type Caller, type OrganisationMember, openIdentity } from '../identity/index.ts';
 import { rootMigrations } from '../root-store.ts';
-import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
+import {
+  createFakeClusters,
+  createFakeDeployments,
+  reportWorkers,
+  WORKER,
+  WORKER_ID,
+} from '../testing/index.ts';
 import type { Relation } from './columns.ts';
 import { type Column, GROUPS, PEOPLE, type PersonName } from './columns.ts';
 import { counting, type RootSchema, snapshotOf } from './snapshot.ts';
@@ -40,7 +47,7 @@ const ADDRESS = '198.51.100.7';
 const cluster = {
   ...{ id: CLUSTER_ID, name: 'c1', location: '48.1,11.6,1000', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
-  ...{ virtualization: ['docker'], lastSeenAtMs: 1_795_334_263_360 },
+  ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
 };
 const service = { microservice_namespace: 'test', virtualization: 'container', code: 'nginx' };
 export const newService = { ...service, microservice_name: 'new' };
@@ -61,6 +68,8 @@ export async function createWorld() {
   const [random, logger] = [systemRandom(), recordingLogger()];
   const shared = { store, clock, random, logger };
   const audit = await openAuditJournal(shared);
+  const fleet = await openFleet({ ...shared, send: () => {} });
+  reportWorkers(fleet, CLUSTER_ID, { [WORKER_ID]: WORKER });
   const identity = await openIdentity({
     ...{ ...shared, audit, disk: systemDisk(), stateDir: folder.path },
     adminPassword: new Sensitive(PASSWORD),
@@ -127,7 +136,7 @@ export async function createWorld() {
   }
 
   return {
-    ...{ store, clock, logger, audit, identity, deployments, applications, events },
+    ...{ store, clock, logger, audit, identity, deployments, applications, events, fleet },
     clusters: createFakeClusters([cluster]),
     credentialsOf: ({ name }: Column): Credentials => credentials.get(name) ?? missing(name),
     /** For nobody, everything is foreign. */

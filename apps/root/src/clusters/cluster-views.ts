@@ -1,13 +1,20 @@
 import type { DeploymentEngine } from '../deployments/index.ts';
+import type { Fleet } from '../fleet/index.ts';
 import type { Clusters, ClusterView } from './clusters.ts';
 import type { ClusterRegistry, RegisteredCluster } from './registry.ts';
 
 /** Joins what is registered with what the links say. */
-export function createClusterViews(
-  registry: ClusterRegistry,
-  deployments: Pick<DeploymentEngine, 'clusterState'>,
-  lastSeenAtMs: (clusterId: string) => number | undefined,
-): Clusters {
+export function createClusterViews({
+  registry,
+  deployments,
+  fleet,
+  lastSeenAtMs,
+}: {
+  readonly registry: ClusterRegistry;
+  readonly deployments: Pick<DeploymentEngine, 'clusterState'>;
+  readonly fleet: Pick<Fleet, 'clusterLabels'>;
+  readonly lastSeenAtMs: (clusterId: string) => number | undefined;
+}): Clusters {
   const viewOf = (cluster: RegisteredCluster): ClusterView => {
     const state = deployments.clusterState(cluster.id);
     const facts = state?.facts;
@@ -24,6 +31,7 @@ export function createClusterViews(
       cpuPercent: facts?.cpuPercent ?? 0,
       memoryPercent: facts?.memoryPercent ?? 0,
       virtualization: facts?.virtualization ?? [],
+      ...fleet.clusterLabels(cluster.id),
       lastSeenAtMs: lastSeenAtMs(cluster.id),
     };
   };

@@ -1,3 +1,5 @@
+import type { Labels } from '@oakestra/contracts';
+
 /** A cluster as the faces show it. */
 export interface ClusterView {
   readonly id: string;
@@ -14,6 +16,10 @@ export interface ClusterView {
   readonly cpuPercent: number;
   readonly memoryPercent: number;
   readonly virtualization: readonly string[];
+  /** Those that hold. */
+  readonly labels: Labels;
+  /** Those of them that were set over the API. */
+  readonly setLabels: Labels;
   /** Unix milliseconds of the last message. */
   readonly lastSeenAtMs: number | undefined;
 }

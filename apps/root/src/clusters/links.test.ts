@@ -15,7 +15,7 @@ import type { Store } from '@oakestra/store';
 import { openTestStore, recordingLogger, temporaryFolder } from '@oakestra/store/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FACTS } from '../testing/test-cluster.ts';
-import { type ClusterLinks, createClusterLinks, type LinkedEngine } from './links.ts';
+import { type ClusterLinks, createClusterLinks, type LinkedEngine, type LinkedFleet } from './links.ts';
 import { type ClusterRegistry, openClusterRegistry } from './registry.ts';
 import { type ClustersSchema, clustersMigrations } from './schema.ts';
 
@@ -59,13 +59,19 @@ beforeEach(async () => {
     ...{ host: '127.0.0.1', port: 0, tls: rootTls, registry, clock, random, restartGraceMs: 7000 },
     logger: recordingLogger(log),
   });
+  const fleet: LinkedFleet = {
+    clusterUp: () => {},
+    clusterDown: () => {},
+    clusterFacts: () => {},
+    report: (...args) => void events.push(['fleet', ...args]),
+  };
   const engine: LinkedEngine = {
     clusterUp: (...args) => void events.push(['up', ...args]),
     clusterDown: (...args) => void events.push(['down', ...args]),
     clusterReport: (...args) => void events.push(['report', ...args]),
     incarnation: () => 'r'.repeat(32),
   };
-  endpoint = `127.0.0.1:${await links.listen(engine)}`;
+  endpoint = `127.0.0.1:${await links.listen(engine, fleet)}`;
 });
 afterEach(async () => {
   for (const dialer of dialers.splice(0)) await dialer.stop();
@@ -304,7 +310,7 @@ it('says which setting helps when the port is taken', async () => {
     logger: recordingLogger(),
   });
   const engine = { incarnation: () => 'r'.repeat(32) } as LinkedEngine;
-  await expect(second.listen(engine)).rejects.toMatchObject({
+  await expect(second.listen(engine, {} as LinkedFleet)).rejects.toMatchObject({
     code: 'port-taken',
     message: expect.stringContaining('--cluster-port'),
   });

@@ -1,7 +1,11 @@
 import { Server } from '@grpc/grpc-js';
 import {
+  FLEET_CAPABILITY,
+  type FleetCommand,
+  fleetReportSchema,
   type Greeting,
   greetingSchema,
+  isFleetMessage,
   messageOf,
   OakestraError,
   reportSchema,
@@ -14,6 +18,7 @@ import { type Clock, type Logger, type Random, randomHex, withDeadline } from '@
 import type { DownReason } from '@oakestra/ownership';
 import { peerIdentity, type TlsIdentity } from '@oakestra/pki';
 import type { DeploymentEngine } from '../deployments/index.ts';
+import type { Fleet } from '../fleet/index.ts';
 import type { ClusterRegistry } from './registry.ts';
 
 export interface ClusterLinksOptions {
@@ -34,14 +39,22 @@ export type LinkedEngine = Pick<
   'clusterUp' | 'clusterDown' | 'clusterReport' | 'incarnation'
 >;
 
+/** Who is told what clusters say of their workers. */
+export type LinkedFleet = Pick<Fleet, 'clusterUp' | 'clusterDown' | 'clusterFacts' | 'report'>;
+
 /** Port 50052: registration of clusters, and the links that they open. */
 export interface ClusterLinks {
-  send(clusterId: string, command: TierCommand): boolean;
+  send(clusterId: string, command: TierCommand | FleetCommand): boolean;
   dropAll(): void;
   lastSeenAtMs(clusterId: string): number | undefined;
   /** Starts to listen; links are served for this engine. Resolves to the port. */
-  listen(engine: LinkedEngine): Promise<number>;
+  listen(engine: LinkedEngine, fleet: LinkedFleet): Promise<number>;
   stop(): Promise<void>;
+}
+
+interface LinkedParts {
+  readonly engine: LinkedEngine;
+  readonly fleet: LinkedFleet;
 }
 
 const COMMAND_CLASS = 'commands';
@@ -64,7 +77,8 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     return peer.name;
   };
 
-  const serve = (engine: LinkedEngine, connection: LinkConnection, name: string): void => {
+  const serve = (parts: LinkedParts, connection: LinkConnection, name: string): void => {
+    const { engine, fleet } = parts;
     const cluster = registry.byName(name);
     if (cluster === undefined) {
       logger.warn('a cluster opened its link before it registered', { cluster: name });
@@ -79,11 +93,18 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         isGreeted = true;
         connections.set(id, connection);
         engine.clusterUp(id, greeting);
+        fleet.clusterUp(id, greeting);
         return;
       }
       // What an older link of the cluster still brings belongs to a session that is over.
-      const isCurrent = isGreeted && connections.get(id) === connection;
-      if (isCurrent) engine.clusterReport(id, reportSchema.parse(message.body));
+      if (!isGreeted || connections.get(id) !== connection) return;
+      if (isFleetMessage(message.type)) {
+        fleet.report(id, fleetReportSchema.parse(message.body));
+        return;
+      }
+      const report = reportSchema.parse(message.body);
+      if (report.type === 'facts') fleet.clusterFacts(id, report.labels ?? {});
+      engine.clusterReport(id, report);
     };
     connection.onMessage((message) => {
       seenAtMs.set(id, clock.nowMs());
@@ -103,6 +124,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     void connection.closed.then((end) => {
       if (connections.get(id) !== connection) return;
       connections.delete(id);
+      fleet.clusterDown(id);
       engine.clusterDown(id, downReasonOf(end));
     });
   };
@@ -118,7 +140,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     },
     lastSeenAtMs: (clusterId) => seenAtMs.get(clusterId),
 
-    async listen(engine) {
+    async listen(engine, fleet) {
       const service = registrationService({
         async register(registration, caller) {
           if (
@@ -150,13 +172,13 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
           name: options.tls.identity.name,
           incarnation: engine.incarnation(),
           bootId: randomHex(random, 8),
-          capabilities: [],
+          capabilities: [FLEET_CAPABILITY],
         },
         clock,
         log: logger,
         settings: { drainMs: DRAIN_MS },
         authorize: ({ certificate }) => authorize(certificate),
-        onConnection: (connection, name) => serve(engine, connection, name),
+        onConnection: (connection, name) => serve({ engine, fleet }, connection, name),
       });
       return bind(server, options);
     },

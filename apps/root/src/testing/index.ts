@@ -1,1 +1,2 @@
 export { createFakeClusters, createFakeDeployments } from './core-fakes.ts';
+export { reportWorkers, WORKER, WORKER_ID } from './reported-workers.ts';

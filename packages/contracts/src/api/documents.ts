@@ -4,6 +4,11 @@ import { STATUS_WORDS } from '../status.ts';
 const id = z.string().regex(/^[0-9a-f]{24}$/);
 const time = z.iso.datetime().describe('UTC');
 
+const labels = z.record(z.string(), z.string()).describe('Those that hold');
+const setLabels = z
+  .record(z.string(), z.string())
+  .describe('Those of them that were set here; they win over those of the settings');
+
 export const applicationSchema = z.object({
   id,
   name: z.string(),
@@ -59,7 +64,37 @@ export const clusterSchema = z.object({
   cpuPercent: z.number(),
   memoryPercent: z.number(),
   virtualization: z.array(z.string()),
+  labels,
+  setLabels,
   lastSeenAt: time.nullable(),
+});
+
+export const workerSchema = z.object({
+  id: z.string(),
+  clusterId: id,
+  name: z.string(),
+  state: z.enum(['up', 'down', 'unknown']).describe('Unknown: its cluster is not connected'),
+  labels,
+  setLabels,
+  capacity: z
+    .object({
+      vcpus: z.number(),
+      memoryTotalMib: z.number(),
+      memoryAvailableMib: z.number(),
+      cpuPercent: z.number(),
+      memoryPercent: z.number(),
+      virtualization: z.array(z.string()),
+      architectures: z.array(z.string()),
+    })
+    .nullable()
+    .describe('Null: it has not been heard of since the root started'),
+});
+
+/** Labels to set; null takes back what was set here. */
+export const labelChangesSchema = z.strictObject({
+  labels: z
+    .record(z.string(), z.string().nullable())
+    .describe('To set; null takes back what was set here, so that the setting of the machine holds again'),
 });
 
 export const EVENT_KINDS = [
@@ -130,5 +165,6 @@ export type ApplicationDocument = z.infer<typeof applicationSchema>;
 export type ServiceResource = z.infer<typeof serviceSchema>;
 export type InstanceResource = z.infer<typeof instanceSchema>;
 export type ClusterResource = z.infer<typeof clusterSchema>;
+export type WorkerResource = z.infer<typeof workerSchema>;
 export type EventResource = z.infer<typeof eventSchema>;
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -7,12 +7,14 @@ import {
   createdTokenSchema,
   eventSchema,
   instanceSchema,
+  labelChangesSchema,
   meSchema,
   newTokenSchema,
   replicasSchema,
   serviceSchema,
   submittedSchema,
   tokenSchema,
+  workerSchema,
 } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
 import { pageQuery, pageSchemaOf } from './pages.ts';
@@ -210,6 +212,38 @@ export const endpoints = {
     access: 'user',
     summary: 'One cluster',
     reply: clusterSchema,
+  },
+  labelCluster: {
+    method: 'PATCH',
+    path: '/clusters/{clusterId}',
+    access: 'admin',
+    summary: 'Set labels of a cluster, or take back what was set',
+    body: labelChangesSchema,
+    reply: clusterSchema,
+  },
+  listWorkers: {
+    method: 'GET',
+    path: '/clusters/{clusterId}/workers',
+    access: 'user',
+    summary: 'Workers of a cluster, by name',
+    query: z.object({ ...pageQuery, state: z.enum(['up', 'down', 'unknown']).optional() }),
+    reply: pageSchemaOf(workerSchema),
+  },
+  readWorker: {
+    method: 'GET',
+    path: '/clusters/{clusterId}/workers/{workerId}',
+    access: 'user',
+    summary: 'One worker',
+    reply: workerSchema,
+  },
+  labelWorker: {
+    method: 'PATCH',
+    path: '/clusters/{clusterId}/workers/{workerId}',
+    access: 'admin',
+    summary: 'Set labels of a worker, or take back what was set',
+    description: 'A cluster that is not connected learns of it when it is.',
+    body: labelChangesSchema,
+    reply: workerSchema,
   },
   followEvents: {
     method: 'GET',

@@ -6,6 +6,7 @@ export {
   type EventResource,
   type InstanceResource,
   type ServiceResource,
+  type WorkerResource,
 } from './documents.ts';
 export { type Endpoint, statusOf } from './endpoint.ts';
 export { endpoints, type Operation } from './endpoints.ts';

@@ -16,6 +16,8 @@ export const nodeRegistrationSchema = z.looseObject({
   virtualization: z.array(z.string()).nullish(),
   supported_addons: z.array(z.string()).nullish(),
   capabilities: z.array(z.string()).optional(),
+  /** Of its settings; only our own workers send them. */
+  labels: z.record(z.string(), z.string()).optional(),
 });
 export type NodeRegistration = z.infer<typeof nodeRegistrationSchema>;
 

@@ -179,6 +179,59 @@ function list<T>(entry: SettingType<T>): SettingType<readonly T[]> {
 }
 
 /**
+ * Names with values: "zone=north,rack=7" as text, by giving a flag several times, or as a map in the file. `check`
+ * says what is wrong with one of them; undefined: nothing.
+ */
+function pairs({
+  check = () => undefined,
+  most = Number.POSITIVE_INFINITY,
+}: {
+  check?: (name: string, value: string) => string | undefined;
+  most?: number;
+} = {}): SettingType<Readonly<Record<string, string>>> {
+  return {
+    placeholder: 'name=value,…',
+    form: 'list',
+    format: (value) =>
+      Object.entries(value)
+        .map(([name, text]) => `${name}=${text}`)
+        .join(','),
+    parse(raw) {
+      const found = pairsOf(raw);
+      if (found.length > most) throw new SettingValueError(`may have at most ${most} entries`);
+      const faults = found.flatMap(([name, value]) => check(name, value) ?? []);
+      const names = found.map(([name]) => name);
+      const twice = names.find((name, index) => names.indexOf(name) !== index);
+      if (twice !== undefined) faults.push(`"${twice}" is given twice`);
+      if (faults.length > 0) throw new SettingValueError(`is not valid (${faults.join('; ')})`);
+      return Object.fromEntries(found);
+    },
+  };
+}
+
+function pairsOf(raw: unknown): [string, string][] {
+  const isMap = typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+  if (isMap) return Object.entries(raw).map(([name, value]) => [name, textOf(name, value)]);
+  const parts = typeof raw === 'string' ? splitList(raw) : raw;
+  if (!Array.isArray(parts)) throw new SettingValueError('must be a list such as zone=north,rack=7');
+  return parts.flatMap((part: unknown): [string, string][] => {
+    if (typeof part !== 'string') throw new SettingValueError('must be a list such as zone=north,rack=7');
+    return splitList(part).map((text) => {
+      const at = text.indexOf('=');
+      if (at === -1) throw new SettingValueError(`must be of the form name=value; "${text}" has no "="`);
+      return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+    });
+  });
+}
+
+function textOf(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === null) return '';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new SettingValueError(`"${name}" must be text`);
+}
+
+/**
  * Any zod schema. Text from flags and environment is read as JSON first when `isJson` is set (for objects), and
  * goes to the schema as it is otherwise.
  */
@@ -224,6 +277,7 @@ export const settingType = {
   oneOf,
   url,
   list,
+  pairs,
   schema,
   mapped,
 } as const;
