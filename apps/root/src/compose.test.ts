@@ -48,6 +48,7 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
     adminPassword: PASSWORD,
     stateDirectory: folder.path,
     certificateNames: [],
+    sealingKeyFile: undefined,
     legacyAdminPassword: false,
     jwtPrivateKey: undefined,
     jwtPublicKey: undefined,

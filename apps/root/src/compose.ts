@@ -19,7 +19,7 @@ import { openAuxiliaryPorts } from './auxiliary-ports.ts';
 import { openRootCertificates } from './certificates.ts';
 import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
 import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
-import { startDeployments } from './deployments/index.ts';
+import { type Deployments, startDeployments } from './deployments/index.ts';
 import { openEventJournal } from './events/index.ts';
 import { openFleet } from './fleet/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
@@ -28,6 +28,8 @@ import { mailSettings, sensitive } from './mail-settings.ts';
 import { openControlSocket } from './maintenance/index.ts';
 import { createMetrics, operationsFace } from './operations/index.ts';
 import { openRootStore } from './root-store.ts';
+import { createCourier } from './sealed-objects/index.ts';
+import { openSealing } from './sealing.ts';
 import type { RootSettings } from './settings.ts';
 
 export interface RootContext {
@@ -41,6 +43,8 @@ export interface RootContext {
   /** For tests only: makes the disk of the store slow. */
   readonly storeFaults?: Pick<SqliteStoreOptions, 'syncDelayMs'>;
 }
+
+type Deployed = ReturnType<Deployments['services']>;
 
 const LAG_CHECK_MS = 1000;
 /** Requests under way get a second. */
@@ -100,13 +104,25 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const events = await openEventJournal({ store, clock, logger });
   teardown.add('events', () => events.stop());
   let applications: Applications | undefined;
+  let services: () => Deployed = () => [];
+  const sealedObjects = await openSealing({
+    settings,
+    store,
+    audit,
+    identity,
+    clock,
+    random,
+    logger,
+    services: () => services(),
+  });
   const deployments = await startDeployments({
     store,
     clock,
     random,
     logger,
     clusters: () => registry.all().map((cluster) => cluster.id),
-    send: links.send,
+    send: createCourier({ sealedObjects, send: links.send, logger }),
+    documentFor: sealedObjects.pinned,
     dropLinks: links.dropAll,
     onEvent: events.add,
     onAdopted(service) {
@@ -119,11 +135,13 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
       });
     },
   });
+  services = deployments.services;
   teardown.add('deployments', () => deployments.stop());
   applications = await openApplications({
     addresses: await openAddresses({ store, clock, logger }),
     store,
     deployments,
+    sealedObjects,
     identity,
     clock,
     random,
@@ -139,7 +157,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs: links.lastSeenAtMs });
   const metrics = createMetrics({ deployments, clusters, store, version });
   const stopping = new AbortController();
-  const parts = { identity, applications, deployments, clusters, logger };
+  const parts = { identity, applications, deployments, sealedObjects, clusters, logger };
   const { allowLegacy, corsOrigins } = settings;
   // Old dashboards are served from another port than the one that they call.
   const cors = allowLegacy.length > 0 ? 'any' : corsOrigins;

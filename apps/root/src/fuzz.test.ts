@@ -22,9 +22,11 @@ import { type EventJournal, type EventsSchema, eventsMigrations, openEventJourna
 import { type FleetSchema, fleetMigrations, openFleet } from './fleet/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from './identity/index.ts';
+import { type SealedObjectsSchema, sealedObjectsMigrations } from './sealed-objects/index.ts';
 import {
   createFakeClusters,
   createFakeDeployments,
+  openTestSealedObjects,
   reportWorkers,
   WORKER,
   WORKER_ID,
@@ -36,7 +38,8 @@ type Schema = AddressesSchema &
   ApplicationsSchema &
   EventsSchema &
   FleetSchema &
-  IdempotencySchema;
+  IdempotencySchema &
+  SealedObjectsSchema;
 
 /** Per endpoint; the same cases in each run of the tests. */
 const RUNS = 40;
@@ -84,6 +87,7 @@ beforeAll(async () => {
     ...eventsMigrations,
     ...fleetMigrations,
     ...idempotencyMigrations,
+    ...sealedObjectsMigrations,
   };
   const shared = { clock, random, logger };
   store = await openSqliteStore<Schema>({ path: `${folder.path}/root.db`, migrations, ...shared });
@@ -105,7 +109,9 @@ beforeAll(async () => {
   reportWorkers(fleet, CLUSTER.id, { [WORKER_ID]: WORKER });
   const { tls } = await openRootCertificates({ ...shared, stateDirectory: folder.path, furtherNames: [] });
   server = createDualServer(tls, clock);
-  const parts = { identity, applications, deployments, clusters: createFakeClusters([CLUSTER]), logger };
+  const sealedObjects = await openTestSealedObjects({ ...shared, store, audit, deployments });
+  const clusters = createFakeClusters([CLUSTER]);
+  const parts = { identity, applications, deployments, sealedObjects, clusters, logger };
   app = createHttpApp({
     faces: [
       classicFace(parts),

@@ -11,6 +11,7 @@ import { type DeploymentsSchema, deploymentsMigrations } from './deployments/ind
 import { type EventsSchema, eventsMigrations } from './events/index.ts';
 import { type FleetSchema, fleetMigrations } from './fleet/index.ts';
 import { type IdentitySchema, identityMigrations } from './identity/index.ts';
+import { type SealedObjectsSchema, sealedObjectsMigrations } from './sealed-objects/index.ts';
 import type { RootSettings } from './settings.ts';
 
 type RootSchema = AddressesSchema &
@@ -21,7 +22,8 @@ type RootSchema = AddressesSchema &
   EventsSchema &
   FleetSchema &
   IdempotencySchema &
-  IdentitySchema;
+  IdentitySchema &
+  SealedObjectsSchema;
 
 /** Of all rooms. */
 export const rootMigrations = {
@@ -34,6 +36,7 @@ export const rootMigrations = {
   ...fleetMigrations,
   ...idempotencyMigrations,
   ...identityMigrations,
+  ...sealedObjectsMigrations,
 };
 
 export const databasePath = ({ stateDirectory }: Pick<RootSettings, 'stateDirectory'>): string =>

@@ -123,6 +123,12 @@ export const rootSettings = defineSettings({
     description:
       'Where the data is kept: postgresql://user:password@host/database. Default: root.db in the state folder.',
   },
+  sealingKeyFile: {
+    type: settingType.text(),
+    isOptional: true,
+    description:
+      'File of the keys that secrets and configs are encrypted with, the same for all roots of one database; default: sealing-keys in the state folder.',
+  },
   certificateNames: {
     type: settingType.list(settingType.text()),
     default: [],

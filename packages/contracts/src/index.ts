@@ -28,6 +28,16 @@ export {
   type Source,
   type SyncRequest,
 } from './replication/index.ts';
+export {
+  DEFAULT_FILE_MODE,
+  MOST_SEALED_BYTES,
+  SEALED_REFERENCES_FIELD,
+  type SealedReference,
+  type SealedValue,
+  sealedReferencesOf,
+  sealedVersionKey,
+  sealedVersionsOf,
+} from './sealed-references.ts';
 export { Sensitive } from './sensitive.ts';
 export { isStatusWord, NEGATIVE_SCHEDULING_WORDS, STATUS_WORDS, type StatusWord } from './status.ts';
 export {

@@ -24,6 +24,8 @@ export const documentSchema = z.looseObject({
   code: z.string(),
 });
 
+const sealedValueSchema = z.object({ id: z.string(), version: z.int().min(1), base64: z.string() });
+
 /** Run this instance, as this placement. Repeating it is harmless; an older epoch is answered with the newer one. */
 export const deployCommandSchema = z.object({
   type: z.literal('deploy'),
@@ -33,6 +35,8 @@ export const deployCommandSchema = z.object({
   ownerUserId: z.string(),
   /** Who ran it according to the last report: a receiver that lost its store waits for that one first. */
   lastHolder: z.object({ member: z.string(), epoch: epochSchema }).optional(),
+  /** What the secrets and configs stand for that the document refers to. Encrypted wherever it is kept. */
+  values: z.array(sealedValueSchema).optional(),
 });
 
 /** Stop it and keep it stopped: a tombstone, or the proof that a newer owner exists. Obeyed only when newer. */

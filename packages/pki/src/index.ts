@@ -1,4 +1,6 @@
 export { identityUri, type PeerIdentity, type PeerRole, peerIdentity, peerRoles } from './peer-identity.ts';
+export { openSealingKeys } from './sealing/key-file.ts';
+export { createSealer, type Sealer } from './sealing/sealer.ts';
 export {
   parseTlsIdentity,
   readTlsIdentity,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +15,11 @@ import { type EventJournal, type EventsSchema, eventsMigrations, openEventJourna
 import { type FleetSchema, fleetMigrations, openFleet } from '../fleet/index.ts';
 import { createHttpApp } from '../http/index.ts';
 import { type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
+import { type SealedObjectsSchema, sealedObjectsMigrations } from '../sealed-objects/index.ts';
 import {
   createFakeClusters,
   createFakeDeployments,
+  openTestSealedObjects,
   reportWorkers,
   WORKER,
   WORKER_ID,
@@ -29,7 +32,8 @@ type Schema = AddressesSchema &
   ApplicationsSchema &
   EventsSchema &
   FleetSchema &
-  IdempotencySchema;
+  IdempotencySchema &
+  SealedObjectsSchema;
 
 const clusterId = '6b02a0761c5b34961e7f558b';
 const cluster = {
@@ -60,6 +64,7 @@ beforeAll(async () => {
     ...eventsMigrations,
     ...fleetMigrations,
     ...idempotencyMigrations,
+    ...sealedObjectsMigrations,
   };
   store = await openSqliteStore<Schema>({ path: join(folder, 'root.db'), migrations, logger, clock, random });
   const shared = { store, clock, random, logger };
@@ -73,14 +78,17 @@ beforeAll(async () => {
   });
   await identity.createUser({ name: 'bob', email: '', password: 'secret', organisation: 'root', roles: [] });
   const addresses = await openAddresses(shared);
-  const applications = await openApplications({ ...shared, addresses, identity, deployments });
+  const sealedObjects = await openTestSealedObjects({ ...shared, audit, deployments });
+  const applications = await openApplications({
+    ...{ ...shared, addresses, identity, deployments, sealedObjects },
+  });
   events = await openEventJournal(shared);
   const fleet = await openFleet({ ...shared, send: (_cluster, command) => void told.push(command) });
   reportWorkers(fleet, cluster.id, { [WORKER_ID]: WORKER });
   app = createHttpApp({
     faces: [
       apiFace({
-        ...{ identity, audit, applications, deployments, events, fleet, clock, logger },
+        ...{ identity, audit, applications, deployments, sealedObjects, events, fleet, clock, logger },
         clusters: createFakeClusters([cluster]),
         idempotency: createIdempotencyKeys(store, clock),
         version: '1.2.3',
@@ -343,6 +351,85 @@ describe('an account', () => {
     expect(items).toEqual([expect.objectContaining({ action: 'personal-token.create', outcome: 'done' })]);
     expect(items[0].actor).toMatchObject({ userName: 'Admin', address: '127.0.0.1' });
     expect((await call('GET', '/audit', { token: bobToken })).statusCode).toBe(403);
+  });
+});
+
+describe('secrets and configs', () => {
+  const VALUE = 'correct-horse-battery';
+  const create = (kind: string, name: string, headers = {}) =>
+    call('POST', `/${kind}s`, { payload: { name, text: VALUE }, headers });
+
+  it('a secret is never read back, a config is, in each of its versions', async () => {
+    const secret = await create('secret', 'db');
+    expect(secret.statusCode).toBe(201);
+    const { id } = secret.json();
+    const config = (await create('config', 'nginx')).json();
+    const put = await call('PUT', `/configs/${config.id}`, { payload: { text: 'two', description: 'new' } });
+    expect(put.json()).toMatchObject({ version: 2, description: 'new', versions: [{ sizeBytes: 3 }, {}] });
+    const answers = [secret, await call('GET', `/secrets/${id}`), await call('GET', '/secrets'), put];
+    answers.push(
+      await call('PUT', `/secrets/${id}`, { payload: { text: VALUE } }),
+      await call('GET', '/configs'),
+    );
+    answers.push(await call('GET', '/audit'));
+    for (const { body } of answers) expect(body).not.toContain(VALUE);
+    const read = async (query = '') => (await call('GET', `/configs/${config.id}${query}`)).json().content;
+    expect(await read()).toEqual({ version: 2, text: 'two', base64: 'dHdv' });
+    expect((await read('?version=1')).text).toBe(VALUE);
+    expect((await call('GET', `/configs/${id}`)).statusCode).toBe(404);
+  });
+
+  it('are changed only as they were read, and said to be wrong without what they hold', async () => {
+    const { id } = (await create('secret', 'shared')).json();
+    const { etag } = (await call('GET', `/secrets/${id}`)).headers;
+    const put = (payload: object, headers = {}) => call('PUT', `/secrets/${id}`, { payload, headers });
+    expect((await put({ text: 'two' }, { 'if-match': etag })).statusCode).toBe(200);
+    expect((await put({ text: 'three' }, { 'if-match': etag })).statusCode).toBe(412);
+    for (const payload of [{ text: [VALUE] }, { text: VALUE, base64: VALUE }, { base64: `${VALUE}!` }]) {
+      const answer = await put(payload);
+      expect([answer.statusCode, answer.body.includes(VALUE)]).toEqual([422, false]);
+    }
+  });
+
+  it('created under an idempotency key leave nothing of the value in the store', async () => {
+    const headers = { 'idempotency-key': 'secret-1' };
+    const first = await create('secret', 'once', headers);
+    expect((await create('secret', 'once', headers)).json()).toEqual(first.json());
+    const [row] = await store.db.selectFrom('idempotency_keys').selectAll().execute();
+    expect(JSON.stringify(row)).not.toContain(VALUE);
+    const plain = createHash('sha256')
+      .update(`createSecret\n/api/v2/secrets\n${JSON.stringify({ name: 'once', text: VALUE })}`)
+      .digest('base64url');
+    expect(row?.fingerprint, 'a hash that a guess could find').not.toBe(plain);
+  });
+
+  it('are used by services, which keep them from being removed', async () => {
+    const { id } = (await create('secret', 'used')).json();
+    const submit = (secret: string) =>
+      call('POST', '/applications', {
+        payload: {
+          ...{ sla_version: 'v2.0', customerID: 'x' },
+          applications: [
+            {
+              ...{ application_name: 'user', application_namespace: 'test' },
+              microservices: [
+                {
+                  ...{ microservice_name: 'web', microservice_namespace: 'test' },
+                  ...{ virtualization: 'container', code: 'nginx' },
+                  secrets: [{ secret, file: '/run/secrets/used', mode: '0400' }],
+                },
+              ],
+            },
+          ],
+        },
+      });
+    const refused = await submit('unknown');
+    expect(refused.statusCode).toBe(422);
+    expect(refused.json().violations[0].path).toBe('applications[0].microservices[0].secrets[0].secret');
+    expect((await submit('used')).statusCode).toBe(201);
+    const removal = await call('DELETE', `/secrets/${id}`);
+    expect(removal.json()).toMatchObject({ status: 409, code: 'sealed-object-used' });
+    expect(removal.json().detail).toContain('user.test.web.test');
   });
 });
 

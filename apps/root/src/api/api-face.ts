@@ -17,6 +17,7 @@ import type { EventJournal, JournalEvent } from '../events/index.ts';
 import type { Fleet } from '../fleet/index.ts';
 import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
 import { bearerToken, type Identity, isRootAdmin, type Principal, type Scope } from '../identity/index.ts';
+import type { SealedObjects } from '../sealed-objects/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
 import { createBodyReader } from './body.ts';
@@ -26,6 +27,7 @@ import type { ApiCall, ApiHandlers } from './handlers.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { identityHandlers } from './identity-handlers.ts';
 import { parsedQuery } from './query.ts';
+import { sealedObjectHandlers } from './sealed-object-handlers.ts';
 import { serviceHandlers } from './service-handlers.ts';
 import { etagOf, isSameDefinition } from './views.ts';
 import { createVisibility } from './visibility.ts';
@@ -36,6 +38,7 @@ export interface ApiFaceParts {
   readonly applications: Applications;
   readonly deployments: Deployments;
   readonly clusters: Clusters;
+  readonly sealedObjects: SealedObjects;
   readonly events: EventJournal;
   readonly fleet: Fleet;
   readonly idempotency: IdempotencyKeys;
@@ -61,6 +64,7 @@ function handlersOf(parts: ApiFaceParts): ApiHandlers {
     }),
     ...applicationHandlers(shared),
     ...serviceHandlers(shared),
+    ...sealedObjectHandlers(shared),
     ...clusterHandlers(parts),
     ...identityHandlers(parts),
     ...auditHandlers(parts.audit),
@@ -133,8 +137,11 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
     if (endpoint.method === 'GET' || typeof key !== 'string') {
       return send(endpoint, request, reply, await handle());
     }
+    const text = `${request.url}\n${String(request.body ?? '')}`;
+    // The hash of what is easily guessed would tell it.
+    const compared = endpoint.isSensitive === true ? parts.sealedObjects.fingerprint(text) : text;
     const result = await parts.idempotency.once(
-      { userId: caller.userId, key, operation, request: `${request.url}\n${String(request.body ?? '')}` },
+      { userId: caller.userId, key, operation, request: compared },
       handle,
     );
     return send(endpoint, request, reply, result);

@@ -35,6 +35,8 @@ export function instanceResource(instance: InstanceView, clusters: Clusters): In
     cpuPercent: instance.cpuPercent ?? null,
     memoryBytes: instance.memoryBytes ?? null,
     diskBytes: instance.diskBytes ?? null,
+    references: instance.sealedReferences.map(({ kind, name, version }) => ({ kind, name, version })),
+    hasNewerVersions: instance.hasNewerVersions,
     changedAt: timeOf(instance.modifiedAtMs),
   };
 }
@@ -89,6 +91,9 @@ function definitionOf(resource: unknown): string {
   if (typeof resource !== 'object' || resource === null) return '';
   if ('document' in resource && 'replicas' in resource) {
     return JSON.stringify([resource.document, resource.replicas]);
+  }
+  if ('versions' in resource && 'description' in resource) {
+    return JSON.stringify([resource.versions, resource.description]);
   }
   return 'serviceIds' in resource ? JSON.stringify(resource) : '';
 }

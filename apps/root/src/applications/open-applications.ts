@@ -4,11 +4,13 @@ import type { Statement, Store } from '@oakestra/store';
 import type { Addresses } from '../addresses/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { Identity } from '../identity/index.ts';
+import type { SealedObjects } from '../sealed-objects/index.ts';
 import { adoptApplication } from './adoption.ts';
 import { type ApplicationRecord, createApplicationTable, uniqueNameOf } from './application-table.ts';
 import type { Applications, ApplicationView, SubmittedService } from './applications.ts';
 import { changedApplication } from './changes.ts';
 import { conflictError, serviceConflicts } from './conflicts.ts';
+import { createReferences } from './references.ts';
 import type { ApplicationsSchema } from './schema.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import { createServiceBatch } from './service-batch.ts';
@@ -26,6 +28,8 @@ interface ApplicationsOptions {
   readonly deployments: Deployments;
   readonly identity: Pick<Identity, 'users'>;
   readonly addresses: Addresses;
+  /** What services refer to; absent: they may refer to nothing. */
+  readonly sealedObjects?: Pick<SealedObjects, 'resolve'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -40,6 +44,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
   const table = createApplicationTable(store);
   const services = createServiceBatch(deployments);
   const serviceAddresses = createServiceAddresses(options.addresses, logger);
+  const references = createReferences(options.sealedObjects);
   const serially = createSerially();
   const nextId = () => newId(random);
   let newestMs = 0;
@@ -53,7 +58,10 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
 
   return {
     async submit({ sla, ownerUserId, organisationId }) {
-      const planned = planApplications(checkedSla(sla), nextId);
+      const planned = await references.ofApplications(planApplications(checkedSla(sla), nextId), {
+        ownerUserId,
+        organisationId,
+      });
       await refuseTakenNames(planned, ownerUserId);
       refuseServiceConflicts(planned.flatMap((application) => application.services));
       // Without services there is nothing that could be half done.
@@ -97,7 +105,8 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
         if (record === undefined || record.ownerUserId !== ownerUserId || record.state !== 'ready') {
           throw notFound(id);
         }
-        const planned = planServices({ application, path: 'applications[0]', target: record, newId: nextId });
+        const parts = { application, path: 'applications[0]', target: record, newId: nextId };
+        const planned = await references.ofServices(planServices(parts), record);
         refuseServiceConflicts(planned);
         const serviceIds = services.living(record.serviceIds);
         const extendedBy = (pending: readonly SubmittedService[]) => ({ ...record, serviceIds, pending });

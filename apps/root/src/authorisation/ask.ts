@@ -60,7 +60,8 @@ async function answerOf({ world, port: { app } }: Asked, row: Row, request: Inje
 }
 
 /** `:id` is that of what the path names before it. */
-function urlOf(pattern: string, { user, organisation, application }: Target): string {
+function urlOf(pattern: string, target: Target): string {
+  const { user, organisation, application, secretId, configId } = target;
   const ids: Readonly<Record<string, string>> = {
     ...{ application: application.id, applications: application.id },
     ...{ service: application.serviceId, jobs: application.serviceId },
@@ -68,6 +69,7 @@ function urlOf(pattern: string, { user, organisation, application }: Target): st
   };
   const parameters: Readonly<Record<string, string>> = {
     ...{ applicationId: application.id, serviceId: application.serviceId, number: '0' },
+    ...{ secretId, configId },
     ...{ clusterId: CLUSTER_ID, workerId: WORKER_ID, organisationId: organisation.id },
     ...{ username: user.name, userId: user.id, tokenId: user.tokenId, first: 'x', second: 'y' },
   };

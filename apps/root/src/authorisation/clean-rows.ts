@@ -62,6 +62,23 @@ export const cleanRows: readonly Row[] = [
   { route: `GET ${INSTANCE}/output`, lines: CLEAN.read },
   { route: `GET ${INSTANCE}/history`, lines: CLEAN.read },
 
+  // Shared as applications are.
+  ...(['secret', 'config'] as const).flatMap((kind): readonly Row[] => [
+    {
+      route: `POST /api/v2/${kind}s`,
+      lines: { all: CREATE },
+      body: () => ({ name: 'created', text: 'x' }),
+    },
+    {
+      route: `GET /api/v2/${kind}s`,
+      lines: CLEAN.read,
+      contains: (target) => target[`${kind}Id`],
+    },
+    { route: `GET /api/v2/${kind}s/:${kind}Id`, lines: CLEAN.read },
+    { route: `PUT /api/v2/${kind}s/:${kind}Id`, lines: CLEAN.change, body: () => ({ text: 'y' }) },
+    { route: `DELETE /api/v2/${kind}s/:${kind}Id`, lines: CLEAN.remove },
+  ]),
+
   { route: 'GET /api/v2/clusters', lines: { all: USERS_READ } },
   { route: `GET ${CLUSTER}`, lines: { all: USERS_READ } },
   { route: `PATCH ${CLUSTER}`, lines: { all: ROOT_ADMINS }, body: () => ({ labels: { zone: 'north' } }) },

@@ -9,6 +9,7 @@ export type RootSchema = RootStore extends Store<infer Schema> ? Schema : never;
 const TABLES = [
   ...['users', 'organisations', 'memberships', 'ended_sessions', 'personal_tokens', 'password_resets'],
   ...['applications', 'addresses', 'address_cursors', 'fleet_members'],
+  ...['sealed_objects', 'sealed_versions'],
 ] as const;
 
 interface Snapshot {

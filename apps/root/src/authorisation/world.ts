@@ -12,6 +12,7 @@ import { rootMigrations } from '../root-store.ts';
 import {
   createFakeClusters,
   createFakeDeployments,
+  openTestSealedObjects,
   reportWorkers,
   WORKER,
   WORKER_ID,
@@ -29,6 +30,8 @@ export interface Target {
     readonly members: readonly { readonly user_id: string; readonly roles: readonly string[] }[];
   };
   readonly application: { readonly id: string; readonly name: string; readonly serviceId: string };
+  readonly secretId: string;
+  readonly configId: string;
 }
 
 export interface Credentials {
@@ -76,6 +79,7 @@ export async function createWorld() {
   });
   const deployments = createFakeDeployments(CLUSTER_ID);
   const addresses = await openAddresses(shared);
+  const sealedObjects = await openTestSealedObjects({ ...shared, audit, deployments });
   const applications = await openApplications({ ...shared, addresses, identity, deployments });
   const events = await openEventJournal({ store, clock: testClock, logger });
 
@@ -132,11 +136,13 @@ export async function createWorld() {
       user: { id: ownerUserId, name: userName, tokenId },
       organisation: { id: organisationId, name: '', members: [] },
       application: { id: submitted?.id ?? missing(name), name, serviceId },
+      secretId: (await sealedObjects.create({ kind: 'secret', name, text: 'x' }, caller)).id,
+      configId: (await sealedObjects.create({ kind: 'config', name, text: 'x' }, caller)).id,
     };
   }
 
   return {
-    ...{ store, clock, logger, audit, identity, deployments, applications, events, fleet },
+    ...{ store, clock, logger, audit, identity, deployments, applications, sealedObjects, events, fleet },
     clusters: createFakeClusters([cluster]),
     credentialsOf: ({ name }: Column): Credentials => credentials.get(name) ?? missing(name),
     /** For nobody, everything is foreign. */

@@ -40,6 +40,8 @@ export interface RootCoreOptions {
   readonly wallMs: () => number;
   readonly mintIncarnation: () => string;
   readonly timing?: Partial<ArbiterTiming>;
+  /** The document that a new instance of a service gets; default: that of the service. */
+  readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
 }
 
 /** What the root decides: services, their instances, and which cluster each is given to. Pure. */
@@ -133,7 +135,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     write({ ...service, nextInstanceNumber: number + 1 });
     arbiter.want({
       key: instanceKey(serviceId, number),
-      document: service.document,
+      document: options.documentFor?.(service) ?? service.document,
       ownerUserId: service.ownerUserId,
     });
     return number;

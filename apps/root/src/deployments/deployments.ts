@@ -1,4 +1,4 @@
-import type { ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { SealedReference, ServiceDocument, StatusWord } from '@oakestra/contracts';
 
 /** What the root knows about one instance, in our own terms; the faces turn it into their shapes. */
 export interface InstanceView {
@@ -16,6 +16,10 @@ export interface InstanceView {
   readonly diskBytes: number | undefined;
   /** Tail of the output. */
   readonly logs: string;
+  /** The versions of secrets and configs that it was deployed with. */
+  readonly sealedReferences: readonly SealedReference[];
+  /** Deployed now, it would get a newer version of one of them. */
+  readonly hasNewerVersions: boolean;
   /** Unix milliseconds of the last change that the cluster reported. */
   readonly modifiedAtMs: number | undefined;
 }

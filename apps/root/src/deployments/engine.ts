@@ -3,6 +3,7 @@ import {
   type InstanceKey,
   messageOf,
   OakestraError,
+  type ServiceDocument,
   type TierCommand,
   type TierReport,
 } from '@oakestra/contracts';
@@ -30,6 +31,8 @@ export interface DeploymentEngineOptions {
   readonly send: (clusterId: string, command: TierCommand) => boolean;
   /** The state was read again from the store: all links must be opened anew. */
   readonly dropLinks: () => void;
+  /** The document that a new instance of a service gets; default: that of the service. */
+  readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
   /** Told of everything that happens to services and instances. */
   readonly onEvent?: (event: DeploymentEvent) => void;
   /** A service was learned from below. */
@@ -124,6 +127,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       nowMs: clock.monotonicMs,
       wallMs: clock.nowMs,
       mintIncarnation: () => randomHex(random, 16),
+      ...(options.documentFor === undefined ? {} : { documentFor: options.documentFor }),
     });
     feed.assume(core.services());
     const pump = createPump<RootEffects>({
@@ -203,11 +207,12 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
 
   const viewOf = (service: ServiceRecord): ServiceView => {
     const { core, index } = lives.current();
+    const present = options.documentFor?.(service) ?? service.document;
     const instances = [];
     for (const key of index.of(service.id)) {
       const record = core.arbiter.record(key);
       if (record === undefined || record.wanted === 'removed') continue;
-      instances.push(instanceView(record, usage.of(key)));
+      instances.push(instanceView(record, usage.of(key), present));
     }
     return serviceView(
       service,

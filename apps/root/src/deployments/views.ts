@@ -1,10 +1,21 @@
-import { parseInstanceKey, type StatusWord } from '@oakestra/contracts';
+import {
+  parseInstanceKey,
+  type ServiceDocument,
+  type StatusWord,
+  sealedReferencesOf,
+  sealedVersionsOf,
+} from '@oakestra/contracts';
 import type { InstanceRecord } from '@oakestra/ownership';
 import type { ServiceRecord } from './core.ts';
 import type { InstanceView, ServiceView } from './deployments.ts';
 import type { UsageRow } from './usage-book.ts';
 
-export function instanceView(record: InstanceRecord, usage: UsageRow | undefined): InstanceView {
+/** `present`: the document that a new instance would get. */
+export function instanceView(
+  record: InstanceRecord,
+  usage: UsageRow | undefined,
+  present: ServiceDocument,
+): InstanceView {
   const { serviceId, number } = parseInstanceKey(record.key);
   return {
     serviceId,
@@ -19,6 +30,8 @@ export function instanceView(record: InstanceRecord, usage: UsageRow | undefined
     memoryBytes: usage?.memoryBytes,
     diskBytes: usage?.diskBytes,
     logs: usage?.logs ?? '',
+    sealedReferences: sealedReferencesOf(record.document),
+    hasNewerVersions: isAhead(present, record.document),
     modifiedAtMs: record.sinceMs,
   };
 }
@@ -44,6 +57,14 @@ function worstOf(instances: readonly InstanceView[]): InstanceView | undefined {
     if (worst === undefined || rank(instance.status) > rank(worst.status)) worst = instance;
   }
   return worst;
+}
+
+/** Does the one document ask for versions of secrets and configs that the other one does not have? */
+function isAhead(present: ServiceDocument, earlier: ServiceDocument): boolean {
+  const wanted = sealedVersionsOf(present);
+  if (wanted.size === 0) return false;
+  const had = sealedVersionsOf(earlier);
+  return [...wanted].some((version) => !had.has(version));
 }
 
 const ORDER: readonly StatusWord[] = [

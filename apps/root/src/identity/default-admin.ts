@@ -6,6 +6,9 @@ import type { PasswordHasher } from './password-hash.ts';
 
 export const ADMIN_NAME = 'Admin';
 export const ROOT_ORGANISATION = 'root';
+
+/** Nothing is shared in it. */
+export const isRootOrganisation = (name: string): boolean => name === ROOT_ORGANISATION;
 /** Holds a generated password, in the state folder. */
 const ADMIN_PASSWORD_FILE = 'admin-password';
 

@@ -1,5 +1,5 @@
 export { type Action, authorize, requireAllowed } from './authorize.ts';
-export { ADMIN_NAME } from './default-admin.ts';
+export { ADMIN_NAME, isRootOrganisation } from './default-admin.ts';
 export { type Identity, type IdentityOptions, openIdentity } from './identity.ts';
 export type { MailSettings } from './mail/smtp.ts';
 export type { OrganisationMember } from './organisations.ts';

@@ -4,7 +4,7 @@ import { messageOf, OakestraError } from '@oakestra/contracts';
 import * as z from 'zod';
 
 /** Folders and files of the state folder that make this root the one that clusters and tokens know. */
-const PARTS = ['authority', 'tls', 'token-key.pem', 'token-keys-retired.json'];
+const PARTS = ['authority', 'tls', 'token-key.pem', 'token-keys-retired.json', 'sealing-keys'];
 const FORMAT = 'oakestra-root-identity/1';
 
 const archiveSchema = z.object({

@@ -53,6 +53,8 @@ function runningInstance(serviceId: string, number: number, clusterId: string): 
     ...{ serviceId, number, clusterId, status: 'RUNNING', statusDetail: '', logs: 'ready\n' },
     ...{ workerId: 'd'.repeat(24), workerAddress: '192.0.2.9', workerPort: 50_103 },
     ...{ cpuPercent: 1.5, memoryBytes: 1_048_576, diskBytes: 4096, modifiedAtMs: 1_795_334_263_360 },
+    sealedReferences: [],
+    hasNewerVersions: false,
   };
 }
 

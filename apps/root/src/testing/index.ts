@@ -1,2 +1,3 @@
 export { createFakeClusters, createFakeDeployments } from './core-fakes.ts';
 export { reportWorkers, WORKER, WORKER_ID } from './reported-workers.ts';
+export { openTestSealedObjects } from './test-sealed-objects.ts';

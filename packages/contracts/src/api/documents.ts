@@ -36,6 +36,10 @@ export const instanceSchema = z.object({
   cpuPercent: z.number().nullable().describe('Of the whole machine, 0 to 100'),
   memoryBytes: z.number().nullable(),
   diskBytes: z.number().nullable(),
+  references: z
+    .array(z.object({ kind: z.enum(['secret', 'config']), name: z.string(), version: z.int().nullable() }))
+    .describe('The secrets and configs that it was deployed with'),
+  hasNewerVersions: z.boolean().describe('Deployed anew, it would get a newer version of one of them'),
   changedAt: time.nullable(),
 });
 

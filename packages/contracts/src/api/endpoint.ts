@@ -21,6 +21,8 @@ export interface Endpoint {
   readonly isStream?: true;
   /** The body is an SLA, as JSON or YAML. */
   readonly takesSla?: true;
+  /** The body holds what must not be stored in any readable form. */
+  readonly isSensitive?: true;
 }
 
 export const statusOf = (endpoint: Endpoint): number =>

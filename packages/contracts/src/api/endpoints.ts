@@ -18,6 +18,7 @@ import {
 } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
 import { pageQuery, pageSchemaOf } from './pages.ts';
+import { sealedObjectEndpoints } from './sealed-objects.ts';
 
 const sla = z.record(z.string(), z.unknown()).describe('A deployment descriptor (SLA) v2.0');
 const text = z.string().max(256).optional();
@@ -198,6 +199,7 @@ export const endpoints = {
     query: z.object(pageQuery),
     reply: pageSchemaOf(eventSchema),
   },
+  ...sealedObjectEndpoints,
   listClusters: {
     method: 'GET',
     path: '/clusters',

@@ -1,4 +1,5 @@
 import type { Violation } from '../errors.ts';
+import { sealedReferenceViolations } from './sealed-objects.ts';
 import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 import { unikernelViolations } from './unikernel.ts';
 
@@ -27,6 +28,7 @@ export function crossViolations(input: unknown): Violation[] {
     ...repeatedAddresses(services),
     ...services.flatMap(({ path, fields }) => [
       ...unikernelViolations(path, fields),
+      ...sealedReferenceViolations(path, fields),
       ...repeatedMounts(placed(`${path}.volumes`, fields.volumes)),
     ]),
   ];

@@ -66,8 +66,59 @@ describe('a valid SLA', () => {
       on_disconnect: 'stop-after 30',
       one_shot_delivery: 'at-most-once',
       stop_grace_seconds: 0,
+      secrets: [
+        { secret: 'db', environment: 'DB_PASSWORD', version: 3 },
+        { secret: 'tls', file: '/run/secrets/tls.pem', mode: '0400', owner: '1000:1000' },
+      ],
+      configs: [{ config: 'nginx', file: '/etc/nginx/nginx.conf' }],
     };
     expect(ofService(fields)).toEqual([]);
+  });
+});
+
+describe('references to secrets and configs', () => {
+  const ofSecret = (fields: object) => ofService({ secrets: [{ secret: 'db', ...fields }] });
+
+  it('become either a variable or a file', () => {
+    const either = 'secrets[0] must have either environment (a variable) or file (a path), not an object';
+    expect(ofSecret({})).toEqual([either]);
+    expect(ofSecret({ environment: 'A', file: '/a' })).toEqual([either]);
+    expect(ofSecret({ environment: 'A', mode: '0400', owner: '0:0' })).toEqual([
+      'secrets[0].mode is for files only, not "0400"',
+      'secrets[0].owner is for files only, not "0:0"',
+    ]);
+  });
+
+  it.each(['relative', '/', '/a//b', '/a/../b', '/a/', '/proc/self/x', '/sys/x', '/dev/x', '/etc/hosts'])(
+    'do not become the file %s',
+    (file) => expect(ofSecret({ file })).toHaveLength(1),
+  );
+
+  it('have modes, owners and versions that can be', () => {
+    const wrong = { file: '/a', mode: '4755', owner: 'root', version: 0 };
+    expect(ofSecret(wrong).map((text) => text.split(' ')[0])).toEqual([
+      'secrets[0].mode',
+      'secrets[0].owner',
+      'secrets[0].version',
+    ]);
+    expect(ofSecret({ environment: 'A=B' })).toHaveLength(1);
+  });
+
+  it('name each variable and each file once, and are not too many', () => {
+    const fields = {
+      environment: ['A=1'],
+      secrets: [
+        { secret: 'x', environment: 'A' },
+        { secret: 'x', file: '/f' },
+      ],
+      configs: [{ config: 'x', file: '/f' }],
+    };
+    expect(ofService(fields)).toEqual([
+      'secrets[0].environment names what applications[0].microservices[0].environment has already',
+      'configs[0].file names what applications[0].microservices[0].secrets[1] has already',
+    ]);
+    const many = Array.from({ length: 33 }, (_, index) => ({ secret: 'x', environment: `E${index}` }));
+    expect(ofService({ secrets: many })[0]).toContain('has 33 secrets and configs; at most 32');
   });
 });
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { readPortMappings } from '../port-mapping.ts';
 import { parseDisconnectPolicy } from './disconnect-policy.ts';
 import { amount, flag, integer, list, name, nonEmptyText, record, text, texts } from './rules.ts';
+import { configReference, secretReference } from './sealed-objects.ts';
 import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 
 /** Seconds between the stop signal and SIGKILL when a service does not say. */
@@ -133,6 +134,8 @@ const microservice = record({
     .enum(['at-least-once', 'at-most-once'], { error: 'must be "at-least-once" or "at-most-once"' })
     .optional(),
   stop_grace_seconds: stopGraceSeconds.optional(),
+  secrets: list(secretReference).describe('Secrets that it gets, as variables or as files.').optional(),
+  configs: list(configReference).describe('Configs that it gets, as variables or as files.').optional(),
 });
 
 const application = record({
@@ -146,7 +149,7 @@ const application = record({
 /**
  * A deployment descriptor (SLA) of version 2.0 (root-api 5). Unknown fields are allowed and kept at every level;
  * `null` is not a value. Beyond the original, of a service: `on_disconnect`,
- * `one_shot_delivery` (default `at-least-once`) and `stop_grace_seconds`.
+ * `one_shot_delivery` (default `at-least-once`), `stop_grace_seconds`, `secrets` and `configs`.
  */
 export const slaSchema = record({
   sla_version: z.literal('v2.0', { error: 'must be "v2.0", the version that this root speaks' }),

@@ -1,4 +1,5 @@
 import type { ServiceDocument } from '../documents.ts';
+import { SEALED_REFERENCES_FIELD } from '../sealed-references.ts';
 import type { SlaMicroservice } from './schema.ts';
 import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 
@@ -15,7 +16,7 @@ export interface ServiceDocumentSource {
  */
 const RESERVED: ReadonlySet<string> = new Set([
   ...['_id', 'instance_list', 'next_instance_progressive_number', 'status', 'status_detail'],
-  ...['RR_ip', 'RR_ip_v6'],
+  ...['RR_ip', 'RR_ip_v6', SEALED_REFERENCES_FIELD],
 ]);
 
 /** Derives the document that the root stores and sends down for one submitted microservice (root-api 4.5). */
