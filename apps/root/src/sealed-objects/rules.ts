@@ -36,7 +36,7 @@ export function requireDescription(description: string | undefined): void {
   throw invalid([{ path: 'description', message: 'must not contain the NUL character' }]);
 }
 
-export function invalid(violations: readonly Violation[]): OakestraError {
+function invalid(violations: readonly Violation[]): OakestraError {
   const [first] = violations;
   return new OakestraError('invalid', 'sealed-object-invalid', `${first?.path}: ${first?.message}.`, {
     violations,
