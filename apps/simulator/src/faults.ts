@@ -17,6 +17,8 @@ const remove: Fault = (world) => {
   if (wanted.length > 0) world.removeInstance(world.random.pick(wanted));
 };
 
+const change: Fault = (world) => world.change(world.random.below(world.serviceCount));
+
 const killWorker: Fault = (world) => {
   const worker = world.random.pick(world.workers);
   world.watch.trace(`${worker.id} is killed`);
@@ -155,10 +157,12 @@ export const ORDINARY: readonly Fault[] = [
   jumpWall,
 ];
 
+/** The same with services that are changed meanwhile. */
+export const CHANGES: readonly Fault[] = [...ORDINARY, ...USERS, change, change];
+
 /** The same with stores and machines that are lost or put back. */
 export const LOSSES: readonly Fault[] = [
-  ...ORDINARY,
-  ...USERS,
+  ...CHANGES,
   backUp,
   backUp,
   restore,

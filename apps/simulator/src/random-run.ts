@@ -1,5 +1,5 @@
 import { converge } from './converge.ts';
-import { type FaultMemory, LOSSES, ORDINARY } from './faults.ts';
+import { CHANGES, type FaultMemory, LOSSES, ORDINARY } from './faults.ts';
 import { CONTAINER_FAULTS, NO_CONTAINER_FAULTS } from './nodes/containers.ts';
 import type { Parts } from './nodes/parts.ts';
 import type { LinkFaults } from './virtual/link.ts';
@@ -21,9 +21,9 @@ export function runSeed(
   seed: number,
   options: { readonly isTracing?: boolean; readonly parts?: Partial<Parts> } = {},
 ): RunResult {
-  // A third loses stores; another third loses nothing and must be back in time.
+  // A third loses stores; another third loses nothing and must be back in time; in the others services are changed.
   const isPrompt = seed % 3 === 1;
-  const faults = seed % 3 === 2 ? LOSSES : ORDINARY;
+  const faults = [CHANGES, ORDINARY, LOSSES][seed % 3] ?? ORDINARY;
   const world = createWorld({
     ...options,
     seed,

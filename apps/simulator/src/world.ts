@@ -45,6 +45,10 @@ export interface World {
   /** A user asks for one more instance of a service. */
   request(service: number): InstanceKey | undefined;
   removeInstance(key: InstanceKey): void;
+  /** A user gives a service another image. */
+  change(service: number): void;
+  /** Did a tier ever go on with another store than it had? */
+  hasLostStores(): boolean;
   /** Every process runs, every network works, nothing breaks any more. */
   healEverything(): void;
   run(durationMs: number): void;
@@ -69,6 +73,7 @@ export function createWorld(options: WorldOptions): World {
   const documents = new Map<string, ServiceDocument>();
   const nodeOptions: NodeOptions = { time, random, parts, watch, schedule: randomFit(random) };
   let generation = 0;
+  let changes = 0;
 
   const workers: WorkerNode[] = [];
   const clusters: ClusterNode[] = [];
@@ -173,6 +178,21 @@ export function createWorld(options: WorldOptions): World {
       );
       if (!isTaken) oracle.set(key, before);
     },
+    change(service) {
+      root.ask(
+        (core) => {
+          const present = core.serviceByJobName(jobNameOf(service));
+          if (present === undefined) return;
+          changes += 1;
+          watch.trace(`a user changes ${present.id} into i${changes}`);
+          oracle.serviceChanged(present.id);
+          const settings = { maxUnavailable: random.below(3), settleMs: 1000, giveUpMs: 30_000 };
+          core.updateService(present.id, { ...present.document, image: `i${changes}` }, settings);
+        },
+        () => {},
+      );
+    },
+    hasLostStores: watch.hasLostStores,
     healEverything() {
       for (const link of links.values()) {
         link.calm();

@@ -234,6 +234,50 @@ describe('applications and services', () => {
   });
 });
 
+describe('a change of a service', () => {
+  const web = { microservice_name: 'web', microservice_namespace: 'prod', virtualization: 'container' };
+  const change = (serviceId: string, body: object) =>
+    call('PUT', `/services/${serviceId}`, { payload: body });
+
+  it('is taken in, and told with the revision', async () => {
+    const { serviceId } = await submitted();
+    const before = (await call('GET', `/services/${serviceId}`)).json();
+    const answer = await change(serviceId, { microservice: { ...web, code: 'nginx:2' }, maxUnavailable: 1 });
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json()).toMatchObject({
+      id: serviceId,
+      name: before.name,
+      revision: 2,
+      document: { image: 'nginx:2', RR_ip: before.document.RR_ip, RR_ip_v6: before.document.RR_ip_v6 },
+    });
+  });
+
+  it('may repeat the address and the id, and not change a name or an address', async () => {
+    const { serviceId } = await submitted();
+    const { document } = (await call('GET', `/services/${serviceId}`)).json();
+    const same = { ...web, code: 'nginx', microserviceID: serviceId, addresses: { rr_ip: document.RR_ip } };
+    expect((await change(serviceId, { microservice: same })).statusCode).toBe(202);
+    const other = { ...same, microservice_name: 'other', addresses: { rr_ip: '10.30.200.200' } };
+    const answer = await change(serviceId, { microservice: other });
+    expect(answer.json()).toMatchObject({
+      status: 422,
+      code: 'sla-invalid',
+      violations: [
+        { path: 'microservice.microservice_name', message: expect.stringContaining('must stay "web"') },
+        { path: 'microservice.addresses.rr_ip', message: expect.stringContaining(document.RR_ip) },
+      ],
+    });
+    expect(answer.json().detail).not.toContain('applications[0]');
+    const faulty = await change(serviceId, {
+      microservice: { ...web, code: '', memory: 'much' },
+      giveUpSeconds: 0,
+    });
+    expect(faulty.json().violations).toMatchObject([{ path: 'giveUpSeconds' }]);
+    const broken = await change(serviceId, { microservice: { ...web, code: 'nginx', memory: 'much' } });
+    expect(broken.json().violations).toMatchObject([{ path: 'microservice.memory' }]);
+  });
+});
+
 describe('instances', () => {
   it('are as many as one asks for', async () => {
     const { serviceId } = await submitted();

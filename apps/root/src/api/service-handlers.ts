@@ -1,4 +1,4 @@
-import { OakestraError } from '@oakestra/contracts';
+import { type JsonObject, OakestraError } from '@oakestra/contracts';
 import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments, InstanceView, ServiceView } from '../deployments/index.ts';
@@ -18,6 +18,7 @@ export function serviceHandlers(parts: {
 }): SomeHandlers<
   | 'listServices'
   | 'readService'
+  | 'updateService'
   | 'deleteService'
   | 'setReplicas'
   | 'deployInstance'
@@ -66,6 +67,21 @@ export function serviceHandlers(parts: {
     },
     readService: async ({ parameters, caller }) =>
       serviceResource(await allowed(parameters.serviceId, caller, 'read'), clusters),
+    async updateService({ parameters, body, caller, requireMatch }) {
+      const service = await allowed(parameters.serviceId, caller, 'change');
+      requireMatch(serviceResource(service, clusters));
+      const { microservice, maxUnavailable, settleSeconds, giveUpSeconds } = body;
+      await applications
+        .updateService(service.id, slaOf(service, microservice), {
+          ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
+          ...(settleSeconds === undefined ? {} : { settleMs: settleSeconds * 1000 }),
+          ...(giveUpSeconds === undefined ? {} : { giveUpMs: giveUpSeconds * 1000 }),
+        })
+        .catch((error: unknown) => {
+          throw inMicroservice(error);
+        });
+      return serviceResource(deployments.service(service.id) ?? service, clusters);
+    },
     async deleteService({ parameters, caller, requireMatch }) {
       const service = await allowed(parameters.serviceId, caller, 'change');
       requireMatch(serviceResource(service, clusters));
@@ -113,6 +129,31 @@ export function serviceHandlers(parts: {
       };
     },
   };
+}
+
+/** The SLA around one microservice. */
+function slaOf({ document }: ServiceView, microservice: JsonObject): JsonObject {
+  const application = {
+    application_name: document.app_name,
+    application_namespace: document.app_ns,
+    microservices: [microservice],
+  };
+  return { sla_version: 'v2.0', customerID: '', applications: [application] };
+}
+
+const MICROSERVICE = 'applications[0].microservices[0]';
+
+/** What is wrong with the SLA, told by the places that the caller has sent. */
+function inMicroservice(error: unknown): unknown {
+  if (!(error instanceof OakestraError) || error.code !== 'sla-invalid') return error;
+  const violations = error.violations?.map(({ path, message }) => ({
+    path: path.replace(MICROSERVICE, 'microservice'),
+    message,
+  }));
+  const message = error.message
+    .replaceAll(MICROSERVICE, 'microservice')
+    .replace('The SLA', 'The microservice');
+  return new OakestraError(error.kind, error.code, message, { violations, cause: error });
 }
 
 function isWanted(

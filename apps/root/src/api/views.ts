@@ -28,6 +28,7 @@ export function instanceResource(instance: InstanceView, clusters: Clusters): In
     number: instance.number,
     status: instance.status,
     statusDetail: instance.statusDetail,
+    revision: instance.revision,
     clusterId: clusterId ?? null,
     clusterName: clusterId === undefined ? null : (clusters.cluster(clusterId)?.name ?? null),
     workerId: instance.workerId ?? null,
@@ -52,8 +53,23 @@ export function serviceResource(service: ServiceView, clusters: Clusters): Servi
     replicas: service.instances.length,
     runningReplicas: service.instances.filter(({ status }) => status === 'RUNNING').length,
     instances: service.instances.map((instance) => instanceResource(instance, clusters)),
+    revision: service.revision,
+    rollout: rolloutResource(service),
+    lastRollout: lastRolloutResource(service),
     document: service.document,
   };
+}
+
+function rolloutResource({ rollout }: ServiceView): ServiceResource['rollout'] {
+  if (rollout === undefined) return null;
+  const { startedAtMs, ...rest } = rollout;
+  return { ...rest, startedAt: new Date(startedAtMs).toISOString() };
+}
+
+function lastRolloutResource({ lastOutcome }: ServiceView): ServiceResource['lastRollout'] {
+  if (lastOutcome === undefined) return null;
+  const { kind: outcome, atMs, ...rest } = lastOutcome;
+  return { outcome, ...rest, at: new Date(atMs).toISOString() };
 }
 
 export function clusterResource(cluster: ClusterView): ClusterResource {

@@ -1,4 +1,5 @@
 import type { JsonObject, ServiceDocument } from '@oakestra/contracts';
+import type { RolloutSettings } from '../deployments/index.ts';
 
 /** A service as it was registered. */
 export interface SubmittedService {
@@ -37,6 +38,11 @@ export interface Applications {
    * none. Rejects as `submit`, and `application-not-found`.
    */
   addServices(submission: Submission): Promise<readonly SubmittedService[]>;
+  /**
+   * Changes a service into the one microservice of `sla`, step by step (`Deployments.updateService`). Its name,
+   * namespace and addresses have to stay. Rejects `sla-invalid`, `service-not-found`.
+   */
+  updateService(id: string, sla: unknown, settings?: Partial<RolloutSettings>): Promise<void>;
   /** Removes all instances, then the service. Rejects `service-not-found`. */
   removeService(id: string): Promise<void>;
   application(id: string): Promise<ApplicationView | undefined>;

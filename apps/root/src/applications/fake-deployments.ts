@@ -30,7 +30,12 @@ export function createFakeDeployments(): FakeDeployments {
         throw new OakestraError('conflict', 'service-exists', `There is a service ${document.job_name}.`);
       }
       const none = { nextInstanceNumber: 0, status: undefined, statusDetail: '', instances: [] };
-      services.set(id, { id, ownerUserId, document, ...none });
+      const unchanged = { revision: 1, rollout: undefined, lastOutcome: undefined };
+      services.set(id, { id, ownerUserId, document, ...none, ...unchanged });
+    },
+    async updateService(id, document) {
+      const service = services.get(id);
+      if (service !== undefined) services.set(id, { ...service, document, revision: service.revision + 1 });
     },
     async removeService(id) {
       await Promise.resolve();

@@ -2,7 +2,7 @@ import { messageOf, OakestraError, type ServiceDocument } from '@oakestra/contra
 import { type Clock, createSerially, type Logger, newId, type Random } from '@oakestra/daemon';
 import type { Statement, Store } from '@oakestra/store';
 import type { Addresses } from '../addresses/index.ts';
-import type { Deployments } from '../deployments/index.ts';
+import { type Deployments, defaultRolloutSettings } from '../deployments/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { SealedObjects } from '../sealed-objects/index.ts';
 import { adoptApplication } from './adoption.ts';
@@ -14,6 +14,7 @@ import { createReferences } from './references.ts';
 import type { ApplicationsSchema } from './schema.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import { createServiceBatch } from './service-batch.ts';
+import { CHANGED_PATH, changedDocument } from './service-update.ts';
 import {
   checkedSla,
   type PlannedApplication,
@@ -123,6 +124,20 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
         }
         return pending;
       });
+    },
+
+    async updateService(id, sla, settings = {}) {
+      const service = deployments.service(id);
+      if (service === undefined) {
+        throw new OakestraError('not-found', 'service-not-found', `There is no service ${id}.`);
+      }
+      const changed = { id, path: CHANGED_PATH, document: changedDocument(service.document, sla) };
+      const scope = (await table.find(service.document.applicationID)) ?? {
+        ownerUserId: service.ownerUserId,
+        organisationId: undefined,
+      };
+      const [{ document } = changed] = await references.ofServices([changed], scope);
+      await deployments.updateService(id, document, { ...defaultRolloutSettings(document), ...settings });
     },
 
     async removeService(id) {

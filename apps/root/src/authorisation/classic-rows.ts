@@ -10,7 +10,7 @@ import {
   USERS_READ,
 } from './lines.ts';
 import type { Row } from './row.ts';
-import { newService, PASSWORD, slaOf } from './world.ts';
+import { changedService, newService, PASSWORD, slaOf } from './world.ts';
 
 /** The classic API and its description (root-api 4). */
 export const classicRows: readonly Row[] = [
@@ -133,6 +133,11 @@ export const classicRows: readonly Row[] = [
   },
   { route: 'GET /api/service/:id', lines: CLASSIC.read },
   // A change of the application.
+  {
+    route: 'PUT /api/service/:id',
+    lines: CLASSIC.change,
+    body: ({ application: { name } }) => slaOf(name, { microservices: [changedService] }),
+  },
   { route: 'DELETE /api/service/:id', lines: CLASSIC.change },
   {
     route: 'GET /api/services',

@@ -1,6 +1,6 @@
 import { ANYBODY, CLEAN, CREATE, LOGINS, ROOT_ADMINS, USERS_CHANGE, USERS_READ } from './lines.ts';
 import type { Row } from './row.ts';
-import { newService, slaOf } from './world.ts';
+import { changedService, newService, slaOf } from './world.ts';
 
 const APPLICATION = '/api/v2/applications/:applicationId';
 const SERVICE = '/api/v2/services/:serviceId';
@@ -54,6 +54,11 @@ export const cleanRows: readonly Row[] = [
   },
   { route: `GET ${SERVICE}`, lines: CLEAN.read },
   // A change of the application.
+  {
+    route: `PUT ${SERVICE}`,
+    lines: CLEAN.change,
+    body: () => ({ microservice: changedService }),
+  },
   { route: `DELETE ${SERVICE}`, lines: CLEAN.change },
   { route: `PUT ${SERVICE}/replicas`, lines: CLEAN.change, body: () => ({ replicas: 2 }) },
   { route: `POST ${SERVICE}/instances`, lines: CLEAN.change },

@@ -54,6 +54,7 @@ const cluster = {
 };
 const service = { microservice_namespace: 'test', virtualization: 'container', code: 'nginx' };
 export const newService = { ...service, microservice_name: 'new' };
+export const changedService = { ...service, microservice_name: 'web', memory: 17 };
 
 export function slaOf(name: string, fields: object = {}) {
   const microservices = [{ ...service, microservice_name: 'web' }];

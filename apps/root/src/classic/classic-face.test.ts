@@ -114,7 +114,7 @@ describe('every route', () => {
       if (access === 'refresh') expect(asUser.statusCode, path).toBe(401);
       outcomes.set(`${method} ${path}`, access);
     }
-    expect(outcomes.size).toBe(34);
+    expect(outcomes.size).toBe(35);
     expect([...outcomes].filter(([, access]) => access === 'public').map(([route]) => route)).toEqual([
       'GET /status',
       'POST /api/auth/login',
@@ -375,6 +375,21 @@ describe('services (root-api 4.5)', () => {
     expect((await call('POST', '/api/service', { payload: sla('shop', cache) })).statusCode).toBe(409);
     const elsewhere = sla('shop', { ...cache, applicationID: 'e'.repeat(24) });
     expect((await call('POST', '/api/service', { payload: elsewhere })).statusCode).toBe(404);
+  });
+
+  it('are changed', async () => {
+    const { services } = await deployShop();
+    const change = (microservices: readonly object[]) =>
+      call('PUT', `/api/service/${services[0]}`, { payload: sla('shop', { microservices }) });
+    const web = { ...service, microservice_name: 'web' };
+    const changed = await change([{ ...web, microserviceID: services[0], code: 'nginx:2' }]);
+    expect([changed.statusCode, changed.body]).toEqual([200, '{}']);
+    expect(twice((await call('GET', `/api/service/${services[0]}`)).body)).toMatchObject({
+      image: 'nginx:2',
+    });
+    for (const wrong of [[], [web, web], [{ ...web, microservice_name: 'other' }]]) {
+      expect((await change(wrong)).statusCode).toBe(422);
+    }
   });
 
   it('of others are answered like missing ones (Q25)', async () => {

@@ -87,6 +87,16 @@ export function serviceRoutes(parts: {
       handle: async ({ parameters }, caller) => double(view(await own(parameters.id, caller))),
     },
     {
+      method: 'PUT',
+      path: '/api/service/:id',
+      access: 'user',
+      body: 'json',
+      async handle({ parameters, body }, caller) {
+        await applications.updateService((await own(parameters.id, caller, 'change')).id, body);
+        return plain({});
+      },
+    },
+    {
       method: 'DELETE',
       path: '/api/service/:id',
       access: 'user',

@@ -3,7 +3,8 @@ import type { InstanceRecord, Notice } from '@oakestra/ownership';
 import { beforeEach, expect, it } from 'vitest';
 import { serviceDocument } from '../testing/test-cluster.ts';
 import { type ChangeFeed, createChangeFeed } from './change-feed.ts';
-import type { RootEffects, ServiceRecord } from './core.ts';
+import type { RootEffects } from './core.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 const ID = '1'.repeat(24);
 const KEY = `${ID}/0`;

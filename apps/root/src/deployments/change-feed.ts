@@ -1,7 +1,9 @@
 import { type InstanceKey, parseInstanceKey } from '@oakestra/contracts';
 import { type InstanceRecord, type Notice, placementOf } from '@oakestra/ownership';
-import type { RootCore, RootEffects, ServiceRecord } from './core.ts';
+import type { RootCore, RootEffects } from './core.ts';
 import type { DeploymentEvent } from './deployments.ts';
+import { revisionOf } from './rollout.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 type Core = Pick<RootCore, 'arbiter'>;
 
@@ -15,6 +17,8 @@ export interface ChangeFeed {
 interface Watched {
   ownerUserId: string;
   isRemoved: boolean;
+  /** What was said last of its revisions. */
+  change: string;
   /** What was said last of each instance, by number. */
   readonly said: Map<number, string>;
 }
@@ -25,7 +29,7 @@ export function createChangeFeed(): ChangeFeed {
   const watched = (serviceId: string, ownerUserId: string): Watched => {
     let service = services.get(serviceId);
     if (service === undefined) {
-      service = { ownerUserId, isRemoved: false, said: new Map() };
+      service = { ownerUserId, isRemoved: false, change: '', said: new Map() };
       services.set(serviceId, service);
     }
     return service;
@@ -37,7 +41,11 @@ export function createChangeFeed(): ChangeFeed {
     if (service !== null) {
       entry.ownerUserId = service.ownerUserId;
       const { ownerUserId, document } = service;
-      return isNew ? [{ kind: 'service-created', serviceId, ownerUserId, detail: document.job_name }] : [];
+      const change = changeOf(service);
+      const isChanged = entry.change !== change;
+      entry.change = change;
+      if (isNew) return [{ kind: 'service-created', serviceId, ownerUserId, detail: document.job_name }];
+      return isChanged ? [{ kind: 'service-changed', serviceId, ownerUserId, detail: change }] : [];
     }
     entry.isRemoved = true;
     if (entry.said.size === 0) services.delete(serviceId);
@@ -86,13 +94,26 @@ export function createChangeFeed(): ChangeFeed {
 
   return {
     assume(known) {
-      for (const { id, ownerUserId } of known) watched(id, ownerUserId);
+      for (const service of known) watched(service.id, service.ownerUserId).change = changeOf(service);
     },
     eventsOf: (core, effects) => [
       ...Array.from(effects.serviceWrites, ([id, service]) => serviceEvents(id, service)).flat(),
       ...effects.notices.flatMap((notice) => instanceEvents(core, notice)),
     ],
   };
+}
+
+/** How far its revisions are, in a sentence; empty for one that was never changed. */
+function changeOf({ document, rollout }: ServiceRecord): string {
+  const revision = revisionOf(document);
+  if (rollout === undefined) return '';
+  const { active, outcome } = rollout;
+  if (active?.previous === null) return `Back to revision ${revision}: ${outcome?.detail ?? ''}`;
+  if (active !== undefined) return `Revision ${revision} is rolled out`;
+  if (outcome?.kind === 'rolled-back') {
+    return `Revision ${revision} again; ${outcome.revision} failed: ${outcome.detail}`;
+  }
+  return outcome?.detail ?? `Revision ${revision}`;
 }
 
 function partsOf(key: InstanceKey): { readonly serviceId: string; readonly number: number } {

@@ -17,14 +17,9 @@ import {
   type Schedule,
   type StoredState,
 } from '@oakestra/ownership';
-
-/** A service as the root keeps it. Replaced, never changed in place. */
-export interface ServiceRecord {
-  readonly id: string;
-  readonly ownerUserId: string;
-  readonly document: ServiceDocument;
-  readonly nextInstanceNumber: number;
-}
+import type { RolloutSettings } from './rollout.ts';
+import { createRollouts } from './rollouts.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 export interface RootEffects extends Effects {
   /** Newest service by id; null: delete it. */
@@ -50,7 +45,9 @@ export interface RootCore {
     Arbiter,
     'record' | 'records' | 'members' | 'memberState' | 'isLearning' | 'incarnation' | 'counter'
   >;
-  registerService(service: Omit<ServiceRecord, 'nextInstanceNumber'>): void;
+  registerService(service: Omit<ServiceRecord, 'nextInstanceNumber' | 'rollout'>): void;
+  /** Replaces its instances step by step by ones of this document; goes back when they do not become healthy. */
+  updateService(id: string, document: ServiceDocument, settings: RolloutSettings): void;
   removeService(id: string): void;
   service(id: string): ServiceRecord | undefined;
   serviceByJobName(jobName: string): ServiceRecord | undefined;
@@ -141,12 +138,23 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     return number;
   };
 
+  const rollouts = createRollouts({
+    arbiter,
+    services,
+    keysOf,
+    write,
+    requestInstance,
+    nowMs: options.nowMs,
+    wallMs: options.wallMs,
+  });
+
   const learnService = (key: InstanceKey): void => {
     const record = arbiter.record(key);
     if (record === undefined) return;
     const { serviceId, number } = parseInstanceKey(key);
     const present = services.get(serviceId);
     const next: ServiceRecord = {
+      ...present,
       id: serviceId,
       ownerUserId: present?.ownerUserId ?? record.ownerUserId,
       document: present?.document ?? record.document,
@@ -176,6 +184,10 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       write({ ...service, nextInstanceNumber: 0 });
     },
 
+    updateService(id, document, settings) {
+      rollouts.begin(known(id), document, settings);
+    },
+
     removeService(id) {
       const service = known(id);
       for (const key of keysOf(id)) arbiter.unwant(key);
@@ -187,10 +199,16 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     serviceByJobName: (jobName) => services.get(idByJobName.get(jobName) ?? ''),
     services: () => services.values(),
 
-    requestInstance,
+    requestInstance(serviceId) {
+      const number = requestInstance(serviceId);
+      rollouts.resize(serviceId, (desired) => desired + 1);
+      return number;
+    },
 
     removeInstance(serviceId, number) {
       known(serviceId);
+      const isWanted = arbiter.record(instanceKey(serviceId, number))?.wanted === 'running';
+      if (isWanted) rollouts.resize(serviceId, (desired) => desired - 1);
       if (!arbiter.unwant(instanceKey(serviceId, number))) {
         throw new OakestraError('not-found', 'instance-not-found', `This service has no instance ${number}`);
       }
@@ -198,11 +216,13 @@ export function createRootCore(options: RootCoreOptions): RootCore {
 
     removeAllInstances(serviceId) {
       known(serviceId);
+      rollouts.resize(serviceId, () => 0);
       for (const key of keysOf(serviceId)) arbiter.unwant(key);
     },
 
     setReplicas(serviceId, count) {
       known(serviceId);
+      if (rollouts.resize(serviceId, () => count)) return;
       const wanted = keysOf(serviceId)
         .map((key) => arbiter.record(key))
         .filter((record) => record?.wanted === 'running') as InstanceRecord[];
@@ -235,14 +255,21 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     },
 
     selfLate: (lateMs) => arbiter.selfLate(lateMs),
-    tick: () => arbiter.tick(),
-    nextDeadlineMs: () => arbiter.nextDeadlineMs(),
+    tick() {
+      arbiter.tick();
+      rollouts.tick();
+    },
+    nextDeadlineMs() {
+      const [first, second] = [arbiter.nextDeadlineMs(), rollouts.nextDeadlineMs()];
+      return first === undefined || second === undefined ? (first ?? second) : Math.min(first, second);
+    },
 
     takeEffects() {
       const effects = arbiter.takeEffects();
       for (const notice of effects.notices) {
         if (notice.kind === 'store-restored') skipNumbers();
         else if (notice.kind === 'adopted') learnService(notice.key);
+        if ('key' in notice) rollouts.touched(parseInstanceKey(notice.key).serviceId);
       }
       const result: RootEffects = {
         ...effects,

@@ -1,4 +1,5 @@
 import type { SealedReference, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { RolloutOutcome, RolloutSettings } from './rollout.ts';
 
 /** What the root knows about one instance, in our own terms; the faces turn it into their shapes. */
 export interface InstanceView {
@@ -7,6 +8,8 @@ export interface InstanceView {
   readonly clusterId: string | undefined;
   readonly status: StatusWord;
   readonly statusDetail: string;
+  /** Of the service, when it was asked for. */
+  readonly revision: number;
   readonly workerId: string | undefined;
   readonly workerAddress: string | undefined;
   readonly workerPort: number | undefined;
@@ -33,12 +36,31 @@ export interface ServiceView {
   readonly status: StatusWord | undefined;
   readonly statusDetail: string;
   readonly instances: readonly InstanceView[];
+  /** Counts its versions, from 1. */
+  readonly revision: number;
+  /** Present while its instances are replaced by ones of `revision`. */
+  readonly rollout: RolloutView | undefined;
+  /** How the last change ended, as far as one is known. */
+  readonly lastOutcome: RolloutOutcome | undefined;
+}
+
+/** A change of a service that is under way. */
+export interface RolloutView {
+  /** The change failed, and this is the way back. */
+  readonly isRollback: boolean;
+  readonly desired: number;
+  /** Instances of the new revision that run, and those of others that are still there. */
+  readonly updated: number;
+  readonly outdated: number;
+  /** Unix milliseconds. */
+  readonly startedAtMs: number;
 }
 
 /** Something that happened, for those who watch. It is on disk when it is told. */
 export interface DeploymentEvent {
   readonly kind:
     | 'service-created'
+    | 'service-changed'
     | 'service-removed'
     | 'instance-changed'
     | 'instance-placed'
@@ -61,6 +83,11 @@ export interface Deployments {
   registerService(service: { id: string; ownerUserId: string; document: ServiceDocument }): Promise<void>;
   /** Removes all instances, then the service. */
   removeService(serviceId: string): Promise<void>;
+  /**
+   * Replaces the instances step by step by ones of another document, and goes back when those do not become healthy.
+   * Resolves when the change is stored; `ServiceView.rollout` shows how far it came.
+   */
+  updateService(serviceId: string, document: ServiceDocument, settings: RolloutSettings): Promise<void>;
   service(serviceId: string): ServiceView | undefined;
   serviceByJobName(jobName: string): ServiceView | undefined;
   services(): readonly ServiceView[];

@@ -12,9 +12,9 @@ import {
 } from '@oakestra/store/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestCluster, serviceDocument, type TestCluster } from '../testing/test-cluster.ts';
-import type { ServiceRecord } from './core.ts';
 import { type DeploymentEngine, startDeployments } from './engine.ts';
 import { type DeploymentsSchema, deploymentsMigrations } from './schema.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 const SERVICE = '1'.repeat(24);
 const OTHER = '2'.repeat(24);

@@ -12,11 +12,12 @@ import { createPump, type DownReason, type Notice, type Pump } from '@oakestra/o
 import { firstFit } from '@oakestra/scheduling';
 import { probeStore, type Store } from '@oakestra/store';
 import { createChangeFeed } from './change-feed.ts';
-import { createRootCore, type RootCore, type RootEffects, type ServiceRecord } from './core.ts';
+import { createRootCore, type RootCore, type RootEffects } from './core.ts';
 import type { DeploymentEvent, Deployments, ServiceView } from './deployments.ts';
 import { createInstanceIndex, type InstanceIndex } from './instance-index.ts';
 import { loadState, statementsOf } from './persistence.ts';
 import type { DeploymentsSchema } from './schema.ts';
+import type { ServiceRecord } from './service-record.ts';
 import { createUsageBook } from './usage-book.ts';
 import { instanceView, serviceView } from './views.ts';
 
@@ -231,6 +232,8 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
 
   return {
     registerService: (service) => ask((core) => core.registerService(service)),
+    updateService: (serviceId, document, settings) =>
+      ask((core) => core.updateService(serviceId, document, settings)),
     removeService: (serviceId) => ask((core) => core.removeService(serviceId)),
     service: (serviceId) => viewOfKnown(coreNow().service(serviceId)),
     serviceByJobName: (jobName) => viewOfKnown(coreNow().serviceByJobName(jobName)),

@@ -1,8 +1,10 @@
 import { parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
 import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
-import type { RootEffects, ServiceRecord } from './core.ts';
+import type { RootEffects } from './core.ts';
+import type { RolloutState } from './rollout.ts';
 import type { DeploymentsSchema } from './schema.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 type DeploymentsStore = Store<DeploymentsSchema>;
 
@@ -22,6 +24,7 @@ export async function loadState(
       ownerUserId: row.owner_user_id,
       document: JSON.parse(row.document) as ServiceDocument,
       nextInstanceNumber: Number(row.next_instance_number),
+      ...(row.rollout === null ? {} : { rollout: JSON.parse(row.rollout) as RolloutState }),
     })),
   };
 }
@@ -38,6 +41,7 @@ export function statementsOf(store: DeploymentsStore, effects: RootEffects): Sta
         owner_user_id: service.ownerUserId,
         next_instance_number: service.nextInstanceNumber,
         document: JSON.stringify(service.document),
+        rollout: service.rollout === undefined ? null : JSON.stringify(service.rollout),
       };
       statements.push(
         db

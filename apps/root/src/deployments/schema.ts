@@ -8,6 +8,8 @@ export interface DeploymentsSchema {
     next_instance_number: number;
     /** JSON. */
     document: string;
+    /** JSON of `RolloutState`; null: never changed. */
+    rollout: string | null;
   };
   deployment_instances: {
     key: string;
@@ -39,6 +41,11 @@ export const deploymentsMigrations: Migrations = {
         .addColumn('status', 'text', (column) => column.notNull())
         .addColumn('record', 'text', (column) => column.notNull())
         .execute();
+    },
+  },
+  '0004-rollout': {
+    async up(db) {
+      await db.schema.alterTable('deployment_services').addColumn('rollout', 'text').execute();
     },
   },
 };

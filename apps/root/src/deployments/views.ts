@@ -6,8 +6,9 @@ import {
   sealedVersionsOf,
 } from '@oakestra/contracts';
 import type { InstanceRecord } from '@oakestra/ownership';
-import type { ServiceRecord } from './core.ts';
-import type { InstanceView, ServiceView } from './deployments.ts';
+import type { InstanceView, RolloutView, ServiceView } from './deployments.ts';
+import { revisionOf } from './rollout.ts';
+import type { ServiceRecord } from './service-record.ts';
 import type { UsageRow } from './usage-book.ts';
 
 /** `present`: the document that a new instance would get. */
@@ -23,6 +24,7 @@ export function instanceView(
     clusterId: record.placements.find((placement) => placement.role === 'owner')?.member,
     status: record.status,
     statusDetail: record.detail,
+    revision: revisionOf(record.document),
     workerId: record.workerId ?? undefined,
     workerAddress: record.workerAddress ?? undefined,
     workerPort: undefined,
@@ -47,6 +49,23 @@ export function serviceView(service: ServiceRecord, instances: readonly Instance
     status: worst?.status ?? (isUntouched ? undefined : 'UNDEPLOYED'),
     statusDetail: worst?.statusDetail ?? '',
     instances,
+    revision: revisionOf(service.document),
+    rollout: rolloutView(service, instances),
+    lastOutcome: service.rollout?.outcome,
+  };
+}
+
+function rolloutView(service: ServiceRecord, instances: readonly InstanceView[]): RolloutView | undefined {
+  const active = service.rollout?.active;
+  if (active === undefined) return undefined;
+  const revision = revisionOf(service.document);
+  const updated = instances.filter((instance) => instance.revision === revision);
+  return {
+    isRollback: active.previous === null,
+    desired: active.desired,
+    updated: updated.filter(({ status }) => status === 'RUNNING').length,
+    outdated: instances.length - updated.length,
+    startedAtMs: active.startedAtMs,
   };
 }
 

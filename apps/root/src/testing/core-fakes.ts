@@ -14,7 +14,12 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
     clear: () => services.clear(),
     async registerService({ id, ownerUserId, document }) {
       const none = { nextInstanceNumber: 0, status: undefined, statusDetail: '', instances: [] };
-      services.set(id, { id, ownerUserId, document, ...none });
+      const unchanged = { revision: 1, rollout: undefined, lastOutcome: undefined };
+      services.set(id, { id, ownerUserId, document, ...none, ...unchanged });
+    },
+    async updateService(id, document) {
+      const service = existing(id);
+      services.set(id, { ...service, document, revision: service.revision + 1 });
     },
     async removeService(id) {
       services.delete(existing(id).id);
@@ -51,6 +56,7 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
 function runningInstance(serviceId: string, number: number, clusterId: string): InstanceView {
   return {
     ...{ serviceId, number, clusterId, status: 'RUNNING', statusDetail: '', logs: 'ready\n' },
+    revision: 1,
     ...{ workerId: 'd'.repeat(24), workerAddress: '192.0.2.9', workerPort: 50_103 },
     ...{ cpuPercent: 1.5, memoryBytes: 1_048_576, diskBytes: 4096, modifiedAtMs: 1_795_334_263_360 },
     sealedReferences: [],

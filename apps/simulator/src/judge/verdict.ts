@@ -1,5 +1,4 @@
-import type { InstanceKey, ServiceDocument } from '@oakestra/contracts';
-import { formatEpoch } from '@oakestra/contracts';
+import { formatEpoch, type InstanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import { type InstanceRecord, placementOf, policyOf } from '@oakestra/ownership';
 import type { World } from '../world.ts';
 
@@ -14,7 +13,22 @@ export function verdictOf(world: World, isFinal: boolean): readonly string[] {
     const failure = verdictOn(world, key, records.get(key), isFinal);
     if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
   }
-  return [...failures, ...leftovers(world), ...separations(world)];
+  return [...failures, ...rollouts(world), ...leftovers(world), ...separations(world)];
+}
+
+/** A change of a service comes to an end, and then all its instances are of one revision. */
+function rollouts(world: World): string[] {
+  const found: string[] = [];
+  for (const { id, document, rollout } of world.root.core()?.services() ?? []) {
+    if (rollout?.active !== undefined) found.push(`${id} is still being changed`);
+    if (policyOf(document).isOneShot || world.hasLostStores()) continue;
+    for (const record of world.root.records()) {
+      if (parseInstanceKey(record.key).serviceId !== id || record.wanted === 'removed') continue;
+      if (record.document.image === document.image) continue;
+      found.push(`${record.key} is of ${record.document.image}, its service of ${document.image}`);
+    }
+  }
+  return found;
 }
 
 function separations(world: World): string[] {

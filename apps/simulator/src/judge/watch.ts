@@ -32,6 +32,7 @@ export interface Watch {
   /** Without an exit code: it was stopped, or lost with its machine. */
   ended(worker: string, key: InstanceKey, exitCode?: number): void;
   runningOf(key: InstanceKey): readonly string[];
+  hasLostStores(): boolean;
 }
 
 interface Claim {
@@ -161,6 +162,7 @@ export function createWatch(options: {
       trace(`a user asks for ${key}`);
       starts.delete(key);
     },
+    hasLostStores: () => isWaitLost,
     started: (tier) => trace(`${tier} starts`),
     storeChanged(tier, { isNoticed }) {
       newest.delete(tier);
@@ -173,6 +175,7 @@ export function createWatch(options: {
         trace(`${tier} ${JSON.stringify(notice)}`);
         checkNotice(tier, notice);
       }
+      if (tier === 'root') for (const [key, record] of effects.writes) oracle.replaced(key, record);
       checkEpochsRise(tier, effects);
       if (tier === 'root') checkTruth(effects);
     },

@@ -29,6 +29,7 @@ export const instanceSchema = z.object({
   number: z.int().min(0),
   status: z.enum(STATUS_WORDS),
   statusDetail: z.string().describe('Why it is so, for people'),
+  revision: z.int().min(1).describe('Of the service, when this instance was asked for'),
   clusterId: z.string().nullable(),
   clusterName: z.string().nullable(),
   workerId: z.string().nullable(),
@@ -53,6 +54,26 @@ export const serviceSchema = z.object({
   replicas: z.int().min(0).describe('Instances that are wanted'),
   runningReplicas: z.int().min(0),
   instances: z.array(instanceSchema),
+  revision: z.int().min(1).describe('Counts the versions of the service'),
+  rollout: z
+    .object({
+      isRollback: z.boolean().describe('The change failed, and this is the way back'),
+      desired: z.int().min(0),
+      updated: z.int().min(0).describe('Instances of `revision` that run'),
+      outdated: z.int().min(0).describe('Instances of other revisions that are still there'),
+      startedAt: time,
+    })
+    .nullable()
+    .describe('While the instances are replaced by ones of `revision`'),
+  lastRollout: z
+    .object({
+      outcome: z.enum(['completed', 'rolled-back']),
+      revision: z.int().min(1),
+      detail: z.string(),
+      at: time,
+    })
+    .nullable()
+    .describe('How the last change ended'),
   document: z.record(z.string(), z.unknown()).describe('The microservice of the SLA, as it was submitted'),
 });
 
@@ -103,6 +124,7 @@ export const labelChangesSchema = z.strictObject({
 
 export const EVENT_KINDS = [
   'service-created',
+  'service-changed',
   'service-removed',
   'instance-changed',
   'instance-placed',
@@ -164,6 +186,25 @@ export const auditEntrySchema = z.object({
 
 export const submittedSchema = z.object({ applications: z.array(applicationSchema) });
 export const replicasSchema = z.strictObject({ replicas: z.int().min(0).max(10_000) });
+
+export const serviceUpdateSchema = z.strictObject({
+  microservice: z
+    .record(z.string(), z.unknown())
+    .describe('As in an SLA: the service as it is to be, with the name, namespace and addresses that it has'),
+  maxUnavailable: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe('So many instances may be missing meanwhile. 0: a new one runs before an old one ends'),
+  settleSeconds: z.number().min(0).max(3600).optional().describe('A new instance has to run for this long'),
+  giveUpSeconds: z
+    .number()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('Without progress for this long, the service goes back to what it was'),
+});
 
 export type ApplicationDocument = z.infer<typeof applicationSchema>;
 export type ServiceResource = z.infer<typeof serviceSchema>;

@@ -12,6 +12,7 @@ import {
   newTokenSchema,
   replicasSchema,
   serviceSchema,
+  serviceUpdateSchema,
   submittedSchema,
   tokenSchema,
   workerSchema,
@@ -147,6 +148,19 @@ export const endpoints = {
     access: 'user',
     summary: 'One service with its instances',
     reply: serviceSchema,
+  },
+  updateService: {
+    method: 'PUT',
+    path: '/services/{serviceId}',
+    access: 'user',
+    summary: 'Change a service: its instances are replaced step by step',
+    description:
+      'New instances have to run for a while before the next old ones are stopped. When they do not, the service ' +
+      'goes back to what it was. Without `maxUnavailable` nothing is missing meanwhile, or one instance where a ' +
+      'port is published. `rollout` and `lastRollout` of the service tell how far it came.',
+    body: serviceUpdateSchema,
+    reply: serviceSchema,
+    status: 202,
   },
   deleteService: {
     method: 'DELETE',

@@ -16,7 +16,7 @@ export interface ServiceDocumentSource {
  */
 const RESERVED: ReadonlySet<string> = new Set([
   ...['_id', 'instance_list', 'next_instance_progressive_number', 'status', 'status_detail'],
-  ...['RR_ip', 'RR_ip_v6', SEALED_REFERENCES_FIELD],
+  ...['RR_ip', 'RR_ip_v6', 'service_revision', SEALED_REFERENCES_FIELD],
 ]);
 
 /** Derives the document that the root stores and sends down for one submitted microservice (root-api 4.5). */
