@@ -1,7 +1,12 @@
 import { messageOf } from '@oakestra/contracts';
 import type { Clock, Logger, Teardown } from '@oakestra/daemon';
 import type { TlsIdentity } from '@oakestra/pki';
-import type { FastifyInstance, FastifyServerFactory, onRequestAsyncHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyServerFactory,
+  onRequestAsyncHookHandler,
+  preHandlerAsyncHookHandler,
+} from 'fastify';
 import {
   abstractorAccess,
   createAbstractorFace,
@@ -13,6 +18,7 @@ import type { Clusters } from './clusters/index.ts';
 import type { Deployments } from './deployments/index.ts';
 import { addressMatcher, type CorsPolicy, createDualServer, plainHttpPolicy } from './http/index.ts';
 import type { Identity } from './identity/index.ts';
+import type { Peers } from './peers/index.ts';
 
 export interface AuxiliaryPorts {
   readonly identity: Identity;
@@ -23,6 +29,8 @@ export interface AuxiliaryPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly cors: CorsPolicy;
+  /** Where this root is one of several: see `peers`. */
+  readonly peers: Peers | undefined;
   readonly settings: {
     readonly auxiliaryListen: string;
     readonly abstractorPort: number;
@@ -34,6 +42,7 @@ export interface AuxiliaryPorts {
 type FaceOptions = {
   readonly serverFactory: FastifyServerFactory;
   readonly plainHttpPolicy: onRequestAsyncHookHandler;
+  readonly beforeHandlers?: preHandlerAsyncHookHandler | undefined;
 };
 
 /**
@@ -41,17 +50,23 @@ type FaceOptions = {
  * (10011). Users do without them, so a port that is taken is told and nothing more.
  */
 export async function openAuxiliaryPorts(parts: AuxiliaryPorts, teardown: Teardown): Promise<void> {
-  const { identity, settings, tls, clock, logger, cors } = parts;
+  const { identity, settings, tls, clock, logger, cors, peers } = parts;
   const { auxiliaryListen: host, allowLegacy } = settings;
 
   const serve = async (
+    door: 'abstractor' | 'key',
     what: string,
     port: number,
     makeFace: (options: FaceOptions) => FastifyInstance,
   ): Promise<void> => {
     const server = createDualServer(tls, clock);
     const { serverFactory } = server;
-    const face = makeFace({ serverFactory, plainHttpPolicy: plainHttpPolicy({ allowLegacy }) });
+    const face = makeFace({
+      serverFactory,
+      plainHttpPolicy: plainHttpPolicy({ allowLegacy }),
+      beforeHandlers: peers?.before(door),
+    });
+    peers?.open(door, server.answer);
     await face.ready();
     try {
       await server.listen({ host, port });
@@ -61,7 +76,7 @@ export async function openAuxiliaryPorts(parts: AuxiliaryPorts, teardown: Teardo
     }
   };
 
-  await serve('the resource abstractor', settings.abstractorPort, (options) =>
+  await serve('abstractor', 'the resource abstractor', settings.abstractorPort, (options) =>
     createAbstractorFace({
       ...createCorePorts(parts),
       ...options,
@@ -69,7 +84,7 @@ export async function openAuxiliaryPorts(parts: AuxiliaryPorts, teardown: Teardo
       authorize: abstractorAccess({ identity, isLegacyAddress: addressMatcher(allowLegacy) }),
     }),
   );
-  await serve('the key of tokens', settings.keyPort, (options) =>
+  await serve('key', 'the key of tokens', settings.keyPort, ({ beforeHandlers: _any, ...options }) =>
     createKeyFace({ ...options, logger, publicKeyPem: identity.publicKeyPem }),
   );
 }

@@ -65,6 +65,8 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
     keyPort: 0,
     databaseUrl: undefined,
     restartGraceMs: 1000,
+    peerPort: 0,
+    advertise: undefined,
   };
   composeRoot({
     version: 'test',

@@ -1,4 +1,3 @@
-import { messageOf } from '@oakestra/contracts';
 import {
   type Clock,
   composedPart,
@@ -8,29 +7,23 @@ import {
   type Random,
   systemDisk,
   type Teardown,
-  watchEventLoopLag,
 } from '@oakestra/daemon';
 import { probeStore, type SqliteStoreOptions } from '@oakestra/store';
-import { openAddresses } from './addresses/index.ts';
 import { apiFace, createIdempotencyKeys } from './api/index.ts';
-import { type Applications, openApplications } from './applications/index.ts';
 import { openAuditJournal } from './audit/index.ts';
 import { openAuxiliaryPorts } from './auxiliary-ports.ts';
 import { openRootCertificates } from './certificates.ts';
 import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
-import { createClusterLinks, createClusterViews, openClusterRegistry } from './clusters/index.ts';
-import { type Deployments, startDeployments } from './deployments/index.ts';
-import { openEventJournal } from './events/index.ts';
-import { openFleet } from './fleet/index.ts';
 import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { openIdentity } from './identity/index.ts';
+import { whileLeading } from './leadership/index.ts';
 import { mailSettings, sensitive } from './mail-settings.ts';
 import { openControlSocket } from './maintenance/index.ts';
+import { openLeadership, requireLeader } from './open-leadership.ts';
 import { createMetrics, operationsFace } from './operations/index.ts';
 import { openRootStore } from './root-store.ts';
-import { createCourier } from './sealed-objects/index.ts';
-import { openSealing } from './sealing.ts';
 import type { RootSettings } from './settings.ts';
+import type { RootTerm } from './term.ts';
 
 export interface RootContext {
   /** Of the program, for people. */
@@ -44,9 +37,6 @@ export interface RootContext {
   readonly storeFaults?: Pick<SqliteStoreOptions, 'syncDelayMs'>;
 }
 
-type Deployed = ReturnType<Deployments['services']>;
-
-const LAG_CHECK_MS = 1000;
 /** Requests under way get a second. */
 const API_STOP_MS = 1200;
 
@@ -89,75 +79,30 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     mail: mailSettings(settings),
   });
   teardown.add('mails', () => identity.stop());
-  const registry = await openClusterRegistry(store, random);
-  const links = createClusterLinks({
-    host: settings.listen,
-    port: settings.clusterPort,
-    tls,
-    registry,
-    clock,
-    random,
-    logger,
-    restartGraceMs: settings.restartGraceMs,
-  });
-  const fleet = await openFleet({ store, clock, logger, send: links.send });
-  const events = await openEventJournal({ store, clock, logger });
-  teardown.add('events', () => events.stop());
-  let applications: Applications | undefined;
-  let services: () => Deployed = () => [];
-  const sealedObjects = await openSealing({
-    settings,
-    store,
-    audit,
+  const { leadership, peers, join } = await openLeadership(
+    { settings, store, audit, identity, tls, clock, random, logger },
+    teardown,
+  );
+  const ofTerm = <Name extends keyof RootTerm>(name: Name) =>
+    whileLeading(() => leadership.term()?.[name] as (RootTerm[Name] & object) | undefined);
+  const parts = {
     identity,
-    clock,
-    random,
+    applications: ofTerm('applications'),
+    deployments: ofTerm('deployments'),
+    sealedObjects: ofTerm('sealedObjects'),
+    clusters: ofTerm('clusters'),
     logger,
-    services: () => services(),
-  });
-  const deployments = await startDeployments({
-    store,
-    clock,
-    random,
-    logger,
-    clusters: () => registry.all().map((cluster) => cluster.id),
-    send: createCourier({ sealedObjects, send: links.send, logger }),
-    documentFor: sealedObjects.pinned,
-    dropLinks: links.dropAll,
-    onEvent: events.add,
-    onAdopted(service) {
-      // Before they are open there is nothing to do: they look for such services themselves when they open.
-      applications?.adoptFromBelow(service).catch((error: unknown) => {
-        logger.error('the application of an adopted service was not stored; the next start tries again', {
-          service: service.id,
-          reason: messageOf(error),
-        });
-      });
-    },
-  });
-  services = deployments.services;
-  teardown.add('deployments', () => deployments.stop());
-  applications = await openApplications({
-    addresses: await openAddresses({ store, clock, logger }),
-    store,
-    deployments,
-    sealedObjects,
-    identity,
-    clock,
-    random,
-    logger,
-  });
-
-  const watch = watchEventLoopLag({ clock, intervalMs: LAG_CHECK_MS, onLag: deployments.selfLate });
-  teardown.add('event loop watch', () => watch.stop());
-  teardown.add('cluster links', () => links.stop());
-  const clusterPort = await links.listen(deployments, fleet);
+  };
 
   const http = createDualServer(tls, clock);
-  const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs: links.lastSeenAtMs });
-  const metrics = createMetrics({ deployments, clusters, store, version });
+  const metrics = createMetrics({
+    deployments: { services: () => leadership.term()?.deployments.services() ?? [] },
+    clusters: { all: () => leadership.term()?.clusters.all() ?? [] },
+    leads: () => leadership.term() !== undefined,
+    store,
+    version,
+  });
   const stopping = new AbortController();
-  const parts = { identity, applications, deployments, sealedObjects, clusters, logger };
   const { allowLegacy, corsOrigins } = settings;
   // Old dashboards are served from another port than the one that they call.
   const cors = allowLegacy.length > 0 ? 'any' : corsOrigins;
@@ -167,14 +112,17 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
       classicDocsFace(classicRoutes(parts)),
       apiFace({
         ...parts,
-        ...{ audit, events, fleet, clock, version },
+        ...{ audit, events: ofTerm('events'), fleet: ofTerm('fleet'), clock, version },
         idempotency: createIdempotencyKeys(store, clock),
         stopping: stopping.signal,
       }),
       operationsFace({
         metrics,
         identity,
-        checks: [{ name: 'store', check: () => probeStore(store, clock.nowMs()) }],
+        checks: [
+          { name: 'store', check: () => probeStore(store, clock.nowMs()) },
+          { name: 'leader', check: async () => requireLeader(leadership) },
+        ],
       }),
     ],
     logger,
@@ -184,10 +132,13 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     serverFactory: http.serverFactory,
     plainHttpPolicy: plainHttpPolicy({ allowLegacy }),
     onAnswered: metrics.answered,
+    beforeHandlers: peers?.before('api'),
   });
   await app.ready();
+  peers?.open('api', http.answer);
+  await openAuxiliaryPorts({ ...parts, settings, tls, clock, cors, peers }, teardown);
+  await join();
   const apiPort = await http.listen({ host: settings.listen, port: settings.apiPort });
-  await openAuxiliaryPorts({ ...parts, settings, tls, clock, cors }, teardown);
   const control = await openControlSocket({
     stateDirectory,
     commands: { backup: (path) => store.backupTo(path) },
@@ -198,6 +149,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     stopping.abort();
     return http.close();
   };
+  if (peers !== undefined) teardown.add('door for roots', () => peers.close(), API_STOP_MS);
   teardown.add('API', closeApi, API_STOP_MS);
-  logger.info('root is ready', { apiPort, clusterPort });
+  const clusterPort = peers?.clusterPort ?? leadership.term()?.clusterPort;
+  logger.info('root is ready', { apiPort, clusterPort, leads: leadership.term() !== undefined });
 }

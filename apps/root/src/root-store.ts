@@ -25,6 +25,8 @@ type RootSchema = AddressesSchema &
   IdentitySchema &
   SealedObjectsSchema;
 
+export type RootStore = Store<RootSchema>;
+
 /** Of all rooms. */
 export const rootMigrations = {
   ...addressesMigrations,
@@ -49,7 +51,7 @@ export function openRootStore(options: {
   readonly clock: Clock;
   readonly random: Random;
   readonly faults?: Pick<SqliteStoreOptions, 'syncDelayMs'> | undefined;
-}): Promise<Store<RootSchema>> {
+}): Promise<RootStore> {
   const { settings, faults, ...parts } = options;
   const url = new Sensitive(settings.databaseUrl ?? databasePath(settings));
   return openStore<RootSchema>({ url, migrations: rootMigrations, ...parts, ...faults });

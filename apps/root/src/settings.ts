@@ -129,6 +129,19 @@ export const rootSettings = defineSettings({
     description:
       'File of the keys that secrets and configs are encrypted with, the same for all roots of one database; default: sealing-keys in the state folder.',
   },
+  peerPort: {
+    type: settingType.port(),
+    default: 10012,
+    group: 'Several roots',
+    description: 'Port for the other roots on the same PostgreSQL (mutual TLS).',
+  },
+  advertise: {
+    type: settingType.text(),
+    isOptional: true,
+    group: 'Several roots',
+    description:
+      'Address where the other roots on the same PostgreSQL reach this one; default: the one it listens on, or the first of its own.',
+  },
   certificateNames: {
     type: settingType.list(settingType.text()),
     default: [],

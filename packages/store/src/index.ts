@@ -1,4 +1,5 @@
 export { type Generated, type Kysely, type Migration, type Selectable, sql } from 'kysely';
+export { fencedStore } from './fenced-store.ts';
 export { createLease, type Lease, type LeaseOptions } from './lease.ts';
 export type { LeaseStore } from './lease-table.ts';
 export type { Migrations } from './migrations.ts';

@@ -32,13 +32,17 @@ export interface LeaseOptions {
   readonly acquired?: (fencingNumber: number) => void;
   /** From now on another may lead; nothing that needs the lease may be begun. It is asked for again at once. */
   readonly lost?: () => void;
+  /** Another was looked for: who holds the lease, undefined when nobody does. */
+  readonly seen?: (holder: string | undefined) => void;
 }
 
 /** The right to lead among the processes that share a store, asked for as long as it is not held. */
 export interface Lease {
   readonly isHeld: boolean;
-  /** Undefined while it is not held. */
+  /** Undefined while it is not held by us. */
   readonly fencingNumber: number | undefined;
+  /** Who holds it, we or another, as far as that is known to be so at this moment. */
+  readonly holder: string | undefined;
   /**
    * A statement for each batch that only a leader may write: the whole batch fails (`store-expectation`) when the
    * lease was taken by another meanwhile, however late the batch arrives. Throws `lease-not-held`.
@@ -62,6 +66,8 @@ export function createLease(options: LeaseOptions): Lease {
   const intervalMs = ttlMs / renewalsPerTtl;
   const stopping = new AbortController();
   let held: Held | undefined;
+  /** Another, until then. */
+  let other: { readonly holder: string; readonly untilMs: number } | undefined;
   let cancelExpiry: CancelTimer = () => {};
   let isReady = false;
   let complained: string | undefined;
@@ -79,6 +85,7 @@ export function createLease(options: LeaseOptions): Lease {
         lose(fencing, 'it was not renewed in time');
       });
     }
+    other = undefined;
     if (isNew && !stopping.signal.aborted) {
       logger.info('leads', { lease: name, fencing });
       acquired?.(fencing);
@@ -118,8 +125,12 @@ export function createLease(options: LeaseOptions): Lease {
       await table.create();
       isReady = true;
     }
+    const readMs = clock.monotonicMs();
     const seen = await table.read();
-    if (isShared && seen !== undefined && seen.holder !== holder && seen.remainingMs > 0) {
+    const isOthers = seen !== undefined && seen.holder !== holder && seen.remainingMs > 0;
+    other = isOthers ? { holder: seen.holder, untilMs: readMs + seen.remainingMs } : undefined;
+    options.seen?.(other?.holder);
+    if (isShared && isOthers) {
       return seen.remainingMs;
     }
     const sentMs = clock.monotonicMs();
@@ -185,6 +196,12 @@ export function createLease(options: LeaseOptions): Lease {
     },
     get fencingNumber() {
       return current()?.fencing;
+    },
+    get holder() {
+      if (current() !== undefined) {
+        return holder;
+      }
+      return other !== undefined && clock.monotonicMs() < other.untilMs ? other.holder : undefined;
     },
     fencing() {
       const now = current();

@@ -8,6 +8,7 @@ import type {
   FastifyRequest,
   FastifyServerFactory,
   onRequestAsyncHookHandler,
+  preHandlerAsyncHookHandler,
 } from 'fastify';
 import {
   type CorsPolicy,
@@ -39,6 +40,8 @@ export interface AbstractorFaceOptions extends AbstractorPorts {
   readonly serverFactory?: FastifyServerFactory;
   /** Runs before everything else of each request; see `plainHttpPolicy`. Default: plain HTTP is answered. */
   readonly plainHttpPolicy?: onRequestAsyncHookHandler;
+  /** See `createHttpApp`. */
+  readonly beforeHandlers?: preHandlerAsyncHookHandler | undefined;
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -63,7 +66,7 @@ export function createAbstractorFace(options: AbstractorFaceOptions): FastifyIns
   const refuse = errorSender(logger);
   return createHttpApp({
     faces: [(app) => addFace(app, { refuse, authorize, routes: abstractorRoutes(options) })],
-    ...{ logger, cors, refuse },
+    ...{ logger, cors, refuse, beforeHandlers: options.beforeHandlers },
     ...(serverFactory === undefined ? {} : { serverFactory }),
     ...(plainHttpPolicy === undefined ? {} : { plainHttpPolicy }),
   });
@@ -101,7 +104,7 @@ function addFace(app: FastifyInstance, { refuse, authorize, routes }: FaceParts)
     return refuse(new OakestraError('not-found', 'path-unknown', message), request, reply);
   });
 
-  app.get('/', { config: { access: 'public' } }, async (_request, reply) =>
+  app.get('/', { config: { access: 'public', anyRoot: true } }, async (_request, reply) =>
     reply.header('content-type', 'text/html; charset=utf-8').send(Buffer.from('ok')),
   );
   for (const route of routes) {
@@ -121,7 +124,7 @@ function addFace(app: FastifyInstance, { refuse, authorize, routes }: FaceParts)
     const others = METHODS.filter((method) => !served.has(method));
     if (others.length === 0) continue;
     app.route({
-      ...{ method: others, url: path, config: { access: 'public' } },
+      ...{ method: others, url: path, config: { access: 'public', anyRoot: true } },
       handler: async (request, reply) => {
         reply.header('allow', [...served, 'OPTIONS'].join(', '));
         const message = `${request.method} is not possible here; ${[...served].join(' and ')} may be.`;

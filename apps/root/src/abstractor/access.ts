@@ -2,6 +2,7 @@ import { TLSSocket } from 'node:tls';
 import { OakestraError } from '@oakestra/contracts';
 import { type PeerRole, verifiedPeer } from '@oakestra/pki';
 import type { FastifyRequest } from 'fastify';
+import { callerAddress, isPassedOn } from '../http/index.ts';
 import { bearerToken, type Identity, isRootAdmin } from '../identity/index.ts';
 
 export interface AbstractorAccess {
@@ -22,14 +23,16 @@ export function abstractorAccess({
   roles = ['client', 'root'],
 }: AbstractorAccess): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    if (isLegacyAddress(request.ip) || hasCertificate(request, roles)) return;
+    if (isLegacyAddress(callerAddress(request)) || hasCertificate(request, roles)) return;
     const caller = await identity.authenticate(bearerToken(request.headers.authorization));
     if (isRootAdmin(caller)) return;
     throw new OakestraError('forbidden', 'role-missing', 'You have not enough permissions!');
   };
 }
 
-function hasCertificate({ socket }: FastifyRequest, roles: readonly PeerRole[]): boolean {
-  const peer = socket instanceof TLSSocket ? verifiedPeer(socket) : undefined;
+function hasCertificate(request: FastifyRequest, roles: readonly PeerRole[]): boolean {
+  const { socket } = request;
+  // The certificate of a root that passes something on says nothing about who asks.
+  const peer = socket instanceof TLSSocket && !isPassedOn(request) ? verifiedPeer(socket) : undefined;
   return peer !== undefined && roles.includes(peer.role);
 }

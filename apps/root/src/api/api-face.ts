@@ -15,7 +15,7 @@ import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
 import type { Fleet } from '../fleet/index.ts';
-import { type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
+import { callerAddress, type Face, logFailure, pathOf, problemOf, sendProblem } from '../http/index.ts';
 import { bearerToken, type Identity, isRootAdmin, type Principal, type Scope } from '../identity/index.ts';
 import type { SealedObjects } from '../sealed-objects/index.ts';
 import { applicationHandlers } from './application-handlers.ts';
@@ -54,20 +54,24 @@ export function apiFace(parts: ApiFaceParts): Face {
   return (app) => void app.register(async (scope) => addApiFace(scope, parts), { prefix: API_BASE });
 }
 
+/** Those that need nothing but the store: where several roots share it, each of them answers. */
+function storeHandlersOf(parts: Pick<ApiFaceParts, 'identity' | 'audit'>) {
+  const readMe: ApiHandlers['readMe'] = async ({ caller: { userId, userName, organisationId, roles } }) => ({
+    ...{ userId, userName, organisationId },
+    roles: [...roles],
+  });
+  return { readMe, ...identityHandlers(parts), ...auditHandlers(parts.audit) };
+}
+
 function handlersOf(parts: ApiFaceParts): ApiHandlers {
   const visibility = createVisibility();
   const shared = { ...parts, visibility };
   return {
-    readMe: async ({ caller: { userId, userName, organisationId, roles } }) => ({
-      ...{ userId, userName, organisationId },
-      roles: [...roles],
-    }),
+    ...storeHandlersOf(parts),
     ...applicationHandlers(shared),
     ...serviceHandlers(shared),
     ...sealedObjectHandlers(shared),
     ...clusterHandlers(parts),
-    ...identityHandlers(parts),
-    ...auditHandlers(parts.audit),
     async followEvents({ query, caller, request, reply }) {
       const lastId = request.headers['last-event-id'];
       await streamEvents(reply, {
@@ -97,14 +101,17 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
     const message = `There is no ${request.method} ${pathOf(request.url)}; ${API_BASE}/openapi.json lists what there is.`;
     return sendProblem(reply, problemOf(new OakestraError('not-found', 'path-unknown', message), request.id));
   });
-  app.get('/openapi.json', { config: { access: 'public' } }, async () => openApiDocument(parts.version));
+  const anywhere = new Set(Object.keys(storeHandlersOf(parts)));
+  app.get('/openapi.json', { config: { access: 'public', anyRoot: true } }, async () =>
+    openApiDocument(parts.version),
+  );
   for (const [operation, endpoint] of Object.entries(endpoints)) add(operation as Operation, endpoint);
 
   function add(operation: Operation, endpoint: Endpoint): void {
     app.route<{ Params: Record<string, string> }>({
       method: endpoint.method,
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      config: { access: endpoint.access },
+      config: { access: endpoint.access, anyRoot: anywhere.has(operation) },
       async handler(request, reply) {
         const caller = await identity.authenticate(
           bearerToken(request.headers.authorization),
@@ -115,7 +122,7 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
           parameters: request.params,
           query: parsedQuery(endpoint.query, request.query),
           body: readBody(endpoint, request),
-          caller: { ...caller, address: request.ip },
+          caller: { ...caller, address: callerAddress(request) },
           requireMatch: (resource: unknown) => requireMatch(request, resource),
           request,
           reply,

@@ -22,7 +22,8 @@ const REPLAY_PAGE = 500;
 
 /** Sends server-sent events until the reader goes. What was missed comes first, without a gap or a repetition. */
 export async function streamEvents(reply: FastifyReply, options: EventStreamOptions): Promise<void> {
-  const { journal, clock, isWanted, stopping } = options;
+  const { journal, clock, isWanted } = options;
+  const stopping = AbortSignal.any([options.stopping, journal.ended]);
   const { raw: response } = reply;
   let sentSeq = startOf(options);
   let isLive = false;

@@ -39,7 +39,7 @@ export async function createPorts(world: World): Promise<Record<PortName, Port>>
         idempotency: createIdempotencyKeys(store, clock),
       }),
       operationsFace({
-        metrics: createMetrics({ ...world, version }),
+        metrics: createMetrics({ ...world, leads: () => true, version }),
         identity,
         checks: [{ name: 'store', check: () => probeStore(store, clock.nowMs()) }],
       }),

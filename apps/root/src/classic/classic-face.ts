@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Applications } from '../applications/index.ts';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
-import { createJsonBodyReader, type Face, logFailure, pathOf } from '../http/index.ts';
+import { callerAddress, createJsonBodyReader, type Face, logFailure, pathOf } from '../http/index.ts';
 import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
 import { applicationRoutes } from './application-routes.ts';
 import { authRoutes } from './auth-routes.ts';
@@ -28,10 +28,12 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** The endpoints of the face, in one list. */
 export function classicRoutes(parts: ClassicFaceParts): Route[] {
   return [
-    ...statusRoutes(),
-    ...authRoutes(parts.identity),
-    ...userRoutes(parts.identity),
-    ...organisationRoutes(parts.identity),
+    ...[
+      ...statusRoutes(),
+      ...authRoutes(parts.identity),
+      ...userRoutes(parts.identity),
+      ...organisationRoutes(parts.identity),
+    ].map((route): Route => ({ ...route, anyRoot: true })),
     ...applicationRoutes(parts),
     ...serviceRoutes(parts),
     ...clusterRoutes(parts.clusters),
@@ -61,13 +63,13 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
   for (const path of new Set(routes.map((route) => route.path))) refuseOtherMethods(path);
 
   function addRoute(route: Route): void {
-    const { method, path: url, access } = route;
+    const { method, path: url, access, anyRoot = false } = route;
     app.route<{ Params: Record<string, string> }>({
-      ...{ method, url, config: { access } },
+      ...{ method, url, config: { access, anyRoot } },
       handler: async (request, reply) => {
         // In this order the original works, too: the body before the token (root-api 2.3).
         const body = route.body === 'json' ? readJsonBody(request) : {};
-        const call = { parameters: request.params, body, remoteAddress: request.ip };
+        const call = { parameters: request.params, body, remoteAddress: callerAddress(request) };
         return send(await answer(route, call, request), reply);
       },
     });
@@ -87,7 +89,7 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
     app.route({
       method: METHODS.filter((method) => !served.has(method)),
       url: path,
-      config: { access: 'public' },
+      config: { access: 'public', anyRoot: true },
       handler: async (request, reply) => {
         reply.header('allow', [...served, 'OPTIONS'].join(', '));
         throw new OakestraError(

@@ -20,6 +20,8 @@ interface RouteBase {
   readonly path: string;
   /** Default: the body is not looked at, whatever it is. */
   readonly body?: 'json';
+  /** All that it needs is in the store: not only the root that leads can answer. Default false. */
+  readonly anyRoot?: true;
 }
 
 /** One endpoint. Handlers throw `OakestraError`s; one mapper turns them into answers. */

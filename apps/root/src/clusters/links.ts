@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Server } from '@grpc/grpc-js';
 import {
   FLEET_CAPABILITY,
@@ -13,7 +14,7 @@ import {
 } from '@oakestra/contracts';
 import type { LinkConnection, LinkEnd, LinkMessage } from '@oakestra/contracts/link';
 import { acceptLinks, serverCredentials } from '@oakestra/contracts/link/grpc';
-import { registrationService } from '@oakestra/contracts/registration';
+import { type PeerAddress, registrationService } from '@oakestra/contracts/registration';
 import { type Clock, type Logger, type Random, randomHex, withDeadline } from '@oakestra/daemon';
 import type { DownReason } from '@oakestra/ownership';
 import { peerIdentity, type TlsIdentity } from '@oakestra/pki';
@@ -31,6 +32,10 @@ export interface ClusterLinksOptions {
   readonly logger: Logger;
   /** How long clusters should wait for us after an orderly stop. */
   readonly restartGraceMs: number;
+  /** Brings the connections, where this does not listen by itself. Resolves to the port. */
+  readonly connections?: ((take: (socket: Socket) => void) => Promise<number>) | undefined;
+  /** Where a connection comes from that somebody passed on. */
+  readonly originOf?: ((peer: PeerAddress | undefined) => PeerAddress | undefined) | undefined;
 }
 
 /** What the links tell. */
@@ -63,7 +68,7 @@ const DRAIN_MS = 400;
 const STOP_MS = 700;
 
 export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
-  const { registry, clock, random, logger } = options;
+  const { registry, clock, random, logger, originOf = (peer) => peer } = options;
   const server = new Server();
   const connections = new Map<string, LinkConnection>();
   const seenAtMs = new Map<string, number>();
@@ -153,7 +158,7 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
               `A cluster registers only under the name of its certificate, not as "${registration.clusterName}"`,
             );
           }
-          const address = registration.advertisedAddress ?? caller.address?.address ?? '127.0.0.1';
+          const address = registration.advertisedAddress ?? originOf(caller.address)?.address ?? '127.0.0.1';
           const before = registry.byName(registration.clusterName);
           const cluster = await registry.register(registration, address);
           // It registers before each link: worth a line only when something is new.
@@ -180,7 +185,9 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         authorize: ({ certificate }) => authorize(certificate),
         onConnection: (connection, name) => serve({ engine, fleet }, connection, name),
       });
-      return bind(server, options);
+      if (options.connections === undefined) return bind(server, options);
+      const injector = server.createConnectionInjector(serverCredentials(options.tls));
+      return options.connections((socket) => injector.injectConnection(socket));
     },
 
     async stop() {

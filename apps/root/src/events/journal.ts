@@ -38,6 +38,8 @@ export interface EventJournal {
   lastSeq(): number;
   /** Calls back for each event from now on; the result stops that. */
   watch(listener: (event: JournalEvent) => void): () => void;
+  /** Aborts with `stop`: nothing comes any more. */
+  readonly ended: AbortSignal;
   /** Writes what is waiting. */
   stop(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export async function openEventJournal(options: {
   let writing: Promise<void> | undefined;
   let cancelTimer: (() => void) | undefined;
   let sinceClearing = 0;
+  const ending = new AbortController();
 
   const writeOnce = async (): Promise<void> => {
     const batch = waiting;
@@ -130,7 +133,11 @@ export async function openEventJournal(options: {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    stop: flush,
+    ended: ending.signal,
+    stop() {
+      ending.abort(new Error('the journal ended'));
+      return flush();
+    },
   };
 }
 

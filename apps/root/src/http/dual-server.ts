@@ -13,6 +13,8 @@ import type { FastifyServerFactory } from 'fastify';
 export interface DualServer {
   /** For Fastify: both servers get its handler. */
   readonly serverFactory: FastifyServerFactory;
+  /** Answers a request that came over another connection. */
+  answer(request: IncomingMessage, response: ServerResponse): void;
   /** Resolves to the port, which is a free one when 0 was asked for. */
   listen(address: ListenAddress): Promise<number>;
   /**
@@ -34,15 +36,19 @@ export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
   const sniffing = createSniffingServer({ onTls: handOverTo(secure), onPlain: handOverTo(plain), clock });
   const answering = new Set<ServerResponse>();
   let isClosing = false;
+  let handle: Parameters<FastifyServerFactory>[0] | undefined;
+
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
+    if (isClosing) response.shouldKeepAlive = false;
+    handle?.(request, response);
+  };
 
   return {
+    answer,
     serverFactory(handler) {
-      const answer = (request: IncomingMessage, response: ServerResponse): void => {
-        answering.add(response);
-        response.once('close', () => answering.delete(response));
-        if (isClosing) response.shouldKeepAlive = false;
-        handler(request, response);
-      };
+      handle = handler;
       plain.on('request', answer);
       secure.on('request', answer);
       return plain as Server;

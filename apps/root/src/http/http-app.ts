@@ -5,6 +5,7 @@ import Fastify, {
   type FastifyRequest,
   type FastifyServerFactory,
   type onRequestAsyncHookHandler,
+  type preHandlerAsyncHookHandler,
 } from 'fastify';
 import { type CorsPolicy, corsHeaders, preflightHeaders } from './cors.ts';
 import { acceptAnyBody } from './json-body.ts';
@@ -18,6 +19,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route. A route without it is refused at start. */
     access?: Access;
+    /** Where several roots share a store: any of them answers, not only the one that leads. Default false. */
+    anyRoot?: boolean;
   }
 }
 
@@ -32,6 +35,8 @@ export interface HttpAppOptions {
   readonly serverFactory?: FastifyServerFactory;
   /** Runs before everything else of each request; see `plainHttpPolicy`. Default: plain HTTP is answered. */
   readonly plainHttpPolicy?: onRequestAsyncHookHandler;
+  /** Runs before the handlers, and may answer in their place: another root leads. Default: this one answers all. */
+  readonly beforeHandlers?: preHandlerAsyncHookHandler | undefined;
   /** Answers requests that reach no face, such as those with a malformed address. Default: problem details. */
   readonly refuse?: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
   /** Told of every answer; the route is the pattern of the address. */
@@ -82,7 +87,8 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   }
   if (plainHttpPolicy !== undefined) app.addHook('onRequest', plainHttpPolicy);
   // Preflights come without a token (root-api 2.4).
-  app.options('*', { config: { access: 'public' } }, async (request, reply) =>
+  if (options.beforeHandlers !== undefined) app.addHook('preHandler', options.beforeHandlers);
+  app.options('*', { config: { access: 'public', anyRoot: true } }, async (request, reply) =>
     reply.code(200).headers(preflightHeaders(request.headers['access-control-request-headers'])).send(),
   );
   for (const face of options.faces) app.register(async (scope) => face(scope));

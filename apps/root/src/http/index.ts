@@ -1,3 +1,4 @@
+export { callerAddress, isPassedOn, markPassedOn } from './caller.ts';
 export type { CorsPolicy } from './cors.ts';
 export { createDualServer } from './dual-server.ts';
 export { createHttpApp, type Face, logFailure, pathOf } from './http-app.ts';

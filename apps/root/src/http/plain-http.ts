@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { OakestraError } from '@oakestra/contracts';
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { callerAddress } from './caller.ts';
 
 interface PlainHttpOptions {
   /** Address ranges (`192.0.2.0/24`, `2001:db8::/32` or single addresses) that may use plain HTTP. */
@@ -15,7 +16,7 @@ export function plainHttpPolicy({ allowLegacy }: PlainHttpOptions): onRequestAsy
   const isAllowed = addressMatcher(['127.0.0.0/8', '::1', ...allowLegacy]);
   return async (request, reply) => {
     if (isEncrypted(request)) return;
-    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const address = plainAddress(callerAddress(request));
     if (isAllowed(address)) return;
     reply.headers({ upgrade: 'TLS/1.2, HTTP/1.1', connection: 'Upgrade' });
     throw new OakestraError(

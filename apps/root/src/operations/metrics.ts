@@ -23,6 +23,8 @@ const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createMetrics(parts: {
   readonly deployments: Pick<Deployments, 'services'>;
   readonly clusters: Pick<Clusters, 'all'>;
+  /** Whether this root decides; always so where it is alone. */
+  readonly leads: () => boolean;
   readonly store: Pick<Store<never>, 'statistics'>;
   readonly version: string;
 }): Metrics {
@@ -44,6 +46,14 @@ export function createMetrics(parts: {
     labelNames: ['version'],
     registers,
   }).set({ version: parts.version }, 1);
+  new Gauge({
+    name: 'oakestra_root_leader',
+    help: '1 where this root leads, 0 where another one does',
+    registers,
+    collect() {
+      this.set(parts.leads() ? 1 : 0);
+    },
+  });
   new Gauge({
     name: 'oakestra_root_instances',
     help: 'Instances that are wanted, by status',

@@ -22,6 +22,7 @@ beforeEach(() => {
   const metrics = createMetrics({
     deployments: { services: () => services },
     clusters: { all: () => clusters },
+    leads: () => true,
     store: { statistics },
     version: '1.2.3',
   });
@@ -63,6 +64,7 @@ describe('metrics', () => {
         'oakestra_root_info{version="1.2.3"} 1',
         'oakestra_root_instances{status="RUNNING"} 2',
         'oakestra_root_instances{status="FAILED"} 1',
+        'oakestra_root_leader 1',
         'oakestra_root_services 2',
         'oakestra_root_clusters{state="active"} 2',
         'oakestra_root_clusters{state="silent"} 1',

@@ -22,8 +22,8 @@ export function operationsFace(parts: OperationsFaceParts): Face {
 }
 
 function addOperations(app: FastifyInstance, { metrics, checks, identity }: OperationsFaceParts): void {
-  app.get('/healthz', { config: { access: 'public' } }, async () => ({ status: 'ok' }));
-  app.get('/readyz', { config: { access: 'public' } }, async (_request, reply) => {
+  app.get('/healthz', { config: { access: 'public', anyRoot: true } }, async () => ({ status: 'ok' }));
+  app.get('/readyz', { config: { access: 'public', anyRoot: true } }, async (_request, reply) => {
     const results = await Promise.all(checks.map(resultOf));
     const isReady = results.every(({ isOk }) => isOk);
     // Reasons are for the log; who asks without a token learns the names.
@@ -31,7 +31,7 @@ function addOperations(app: FastifyInstance, { metrics, checks, identity }: Oper
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'failed', checks: state });
   });
   // Names of routes and counts tell about the business: a token is needed except from this machine.
-  app.get('/metrics', { config: { access: 'user' } }, async (request, reply) => {
+  app.get('/metrics', { config: { access: 'user', anyRoot: true } }, async (request, reply) => {
     if (!isLocal(request)) {
       await identity.authenticate(bearerToken(request.headers.authorization), 'read');
     }

@@ -35,7 +35,7 @@ function addDocs(app: FastifyInstance, routes: readonly DescribedRoute[]): void 
   const script = Buffer.from(PAGE_SCRIPT);
   const style = Buffer.from(PAGE_STYLE);
   const serve = (path: string, contentType: string, content: () => Buffer): void => {
-    app.get(path, { config: { access: 'public' } }, async (_request, reply) =>
+    app.get(path, { config: { access: 'public', anyRoot: true } }, async (_request, reply) =>
       reply
         .headers({
           'content-security-policy': POLICY,

@@ -1,0 +1,1 @@
+export { openPeers, type Peers } from './open-peers.ts';
