@@ -9,10 +9,17 @@ import type { Store } from './store.ts';
  */
 export function fencedStore<Schema>(
   store: Store<Schema>,
-  lease: Pick<Lease, 'fencing' | 'fencingNumber'>,
+  lease: Pick<Lease, 'fencing' | 'fencingNumber' | 'confirm'>,
   fencingNumber: number,
 ): Store<Schema> {
   const isHeld = (): boolean => lease.fencingNumber === fencingNumber;
+
+  const explained = async (error: unknown): Promise<unknown> => {
+    const isRefused = error instanceof OakestraError && error.code === 'store-expectation';
+    // Which of the statements it was nobody says.
+    if (isRefused && isHeld()) await lease.confirm().catch(() => {});
+    return isHeld() ? error : leadershipLost(error);
+  };
 
   // The whole way to the store's own commit is synchronous: batches keep the order of their calls.
   const commit: Store<Schema>['commit'] = async (statements, options) => {
@@ -20,7 +27,7 @@ export function fencedStore<Schema>(
     try {
       await store.commit([lease.fencing(), ...statements], options);
     } catch (error) {
-      throw isHeld() ? error : leadershipLost(error);
+      throw await explained(error);
     }
   };
 
@@ -47,7 +54,7 @@ export function fencedStore<Schema>(
           return work(tx);
         }, options);
       } catch (error) {
-        throw isHeld() ? error : leadershipLost(error);
+        throw await explained(error);
       }
     },
   };

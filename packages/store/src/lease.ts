@@ -48,6 +48,8 @@ export interface Lease {
    * lease was taken by another meanwhile, however late the batch arrives. Throws `lease-not-held`.
    */
   fencing(): ExpectingStatement;
+  /** Asks the database whether we still hold it, after a batch failed. */
+  confirm(): Promise<boolean>;
   /** Stops asking and lets go, so that another leads at once. */
   stop(): Promise<void>;
 }
@@ -213,6 +215,17 @@ export function createLease(options: LeaseOptions): Lease {
         );
       }
       return table.hold(now.fencing);
+    },
+    async confirm() {
+      const now = current();
+      if (now === undefined) {
+        return false;
+      }
+      const row = await table.read();
+      if (row?.fencing !== now.fencing) {
+        lose(now.fencing, 'another has it');
+      }
+      return current()?.fencing === now.fencing;
     },
     stop() {
       stopping.abort();

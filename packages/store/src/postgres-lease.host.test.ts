@@ -1,6 +1,7 @@
 import type { Sensitive } from '@oakestra/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ConformanceSchema, conformanceMigrations } from './conformance-schema.ts';
+import { fencedStore } from './fenced-store.ts';
 import { createLease, type Lease } from './lease.ts';
 import { openPostgresStore } from './open-postgres-store.ts';
 import type { Store } from './store.ts';
@@ -123,6 +124,65 @@ describe('leadership on PostgreSQL', () => {
     expect(child.lines.slice(printed)).toContain('failed store-expectation');
     // What was under way when it froze may have been stored before the other took over, nothing else.
     expect(await rows(store)).toEqual(before);
+  });
+
+  it('keeps every kind of change of an earlier term out of the store, and says why', async () => {
+    const [mine, others] = [await openStore(), await openStore()];
+    const first = ask(mine, 'first');
+    await expect.poll(() => first.isHeld, { interval: 10 }).toBe(true);
+    // One that has not heard of its end yet, as when its process stood still.
+    const deaf = {
+      fencing: (
+        (kept) => () =>
+          kept
+      )(first.fencing()),
+      fencingNumber: 1,
+      confirm: () => first.confirm(),
+    };
+    const [fenced, late] = [fencedStore(mine, first, 1), fencedStore(mine, deaf, 1)];
+    await fenced.commit([box(mine, 'led')], full);
+    await fenced.transaction(async (tx) => {
+      await tx.insertInto('boxes').values({ id: 'also led', label: '', size: 1, weight: null }).execute();
+    });
+    await fenced.meta.set('led', 'yes');
+    await first.stop();
+    const second = ask(others, 'second');
+    await expect.poll(() => second.isHeld, { interval: 10 }).toBe(true);
+    expect(second.holder).toBe('second');
+
+    const lost = { kind: 'unavailable', code: 'leadership-lost' };
+    const change = async (store: Store<ConformanceSchema>) => {
+      await expect(store.commit([box(mine, 'late')], full)).rejects.toMatchObject(lost);
+      await expect(store.meta.set('led', 'no')).rejects.toMatchObject(lost);
+      const insert = store.transaction(async (tx) => {
+        await tx.insertInto('boxes').values({ id: 'late', label: '', size: 1, weight: null }).execute();
+      });
+      await expect(insert).rejects.toMatchObject(lost);
+    };
+    await change(fenced);
+    const refused = { kind: 'conflict', code: 'store-expectation' };
+    await expect(late.commit([box(mine, 'late')], full)).rejects.toMatchObject(refused);
+    await expect(late.meta.set('led', 'no')).rejects.toMatchObject(refused);
+    await expect(late.transaction(async () => {})).rejects.toMatchObject(lost);
+    expect((await rows(mine)).sort()).toEqual(['also led', 'led']);
+    expect(await mine.meta.get('led')).toBe('yes');
+    // A term that another one of the same process followed is over as well.
+    await expect(fencedStore(others, second, 1).commit([box(others, 'late')], full)).rejects.toMatchObject(
+      lost,
+    );
+  });
+
+  it('tells those who do not have it who does, for as long as that is so', async () => {
+    const [mine, others] = [await openStore(), await openStore()];
+    const first = ask(mine, 'first');
+    await expect.poll(() => first.isHeld, { interval: 10 }).toBe(true);
+    const second = ask(others, 'second');
+    await expect.poll(() => second.holder, { interval: 10 }).toBe('first');
+    expect(await first.confirm()).toBe(true);
+    expect(await second.confirm()).toBe(false);
+    await server.query(`lease_${database}`, "update oakestra_leases set fencing = 7, holder = 'third'");
+    expect(await first.confirm()).toBe(false);
+    expect(first.events).toEqual(['leads 1', 'lost']);
   });
 
   it('is given up in time by a holder that cannot reach the database, and found again', async () => {
