@@ -1,9 +1,7 @@
 export {
-  type Leader,
   type Leadership,
   leadAlone,
   notLeading,
-  type SharedLeadership,
   shareLeadership,
   type Term,
   whileLeading,
