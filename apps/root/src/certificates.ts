@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 export interface RootCertificates {
   readonly authority: Authority;
   readonly tls: TlsIdentity;
+  /** The authority was made by this start. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -32,8 +35,10 @@ export async function openRootCertificates(options: {
     const text = `certificate-names: "${name}" is neither a host name nor an address; correct it or leave it out`;
     throw new OakestraError('invalid', 'certificate-name-invalid', text);
   }
+  const directory = join(stateDirectory, 'authority');
+  const isNew = !existsSync(directory);
   const authority = await openAuthority({
-    directory: join(stateDirectory, 'authority'),
+    directory,
     commonName: 'Oakestra',
     clock,
     random,
@@ -57,7 +62,7 @@ export async function openRootCertificates(options: {
     clock,
     logger,
   });
-  return { authority, tls };
+  return { authority, tls, isNew };
 }
 
 function isDnsName(name: string): boolean {

@@ -2,13 +2,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
-import { createLifecycle, type Lifecycle, systemClock, systemRandom } from '@oakestra/daemon';
-import { recordingLogger, temporaryFolder } from '@oakestra/store/testing';
+import type { Lifecycle } from '@oakestra/daemon';
+import { temporaryFolder } from '@oakestra/store/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { composeRoot, type RootContext } from './compose.ts';
-import type { RootSettings } from './settings.ts';
+import type { RootContext } from './compose.ts';
+import { ADMIN_PASSWORD, runRoot, testSettings } from './testing/index.ts';
 
-const PASSWORD = 'not a good one';
 const SYNC_DELAY_MS = 200;
 const REQUESTS = 50;
 
@@ -25,55 +24,21 @@ afterEach(async () => {
   await folder.remove();
 });
 
-interface RunningRoot {
+interface CalledRoot {
   readonly lifecycle: Lifecycle;
-  readonly errors: string[];
+  errors(): string[];
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
 }
 
-async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<RunningRoot> {
-  const clock = systemClock();
-  const errors: string[] = [];
-  let port = 0;
-  const logger = recordingLogger(({ level, message, fields }) => {
-    if (level === 'error') errors.push(message);
-    if (message === 'root is ready') port = fields.apiPort as number;
+async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<CalledRoot> {
+  const {
+    lifecycle,
+    log,
+    apiPort: port,
+  } = await runRoot({
+    settings: testSettings(folder.path),
+    storeFaults,
   });
-  const lifecycle = createLifecycle({ logger, clock });
-  const settings: RootSettings = {
-    listen: '127.0.0.1',
-    apiPort: 0,
-    clusterPort: 0,
-    allowLegacy: [],
-    adminPassword: PASSWORD,
-    stateDirectory: folder.path,
-    certificateNames: [],
-    sealingKeyFile: undefined,
-    legacyAdminPassword: false,
-    jwtPrivateKey: undefined,
-    jwtPublicKey: undefined,
-    mailHost: undefined,
-    mailPort: 465,
-    mailSecurity: 'tls' as const,
-    mailUser: undefined,
-    mailPassword: undefined,
-    mailFrom: undefined,
-    mailLinkBase: undefined,
-    corsOrigins: [],
-    auxiliaryListen: '127.0.0.1',
-    abstractorPort: 0,
-    keyPort: 0,
-    databaseUrl: undefined,
-    restartGraceMs: 1000,
-    peerPort: 0,
-    advertise: undefined,
-  };
-  composeRoot({
-    version: 'test',
-    ...{ settings, lifecycle, logger, clock, random: systemRandom() },
-    ...(storeFaults === undefined ? {} : { storeFaults }),
-  });
-  await lifecycle.start();
   running.push(lifecycle);
   let token: string | undefined;
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
@@ -84,8 +49,9 @@ async function startRoot(storeFaults?: RootContext['storeFaults']): Promise<Runn
   };
   ({ token } = await call<{ token: string }>('POST', '/api/auth/login', {
     username: 'Admin',
-    password: PASSWORD,
+    password: ADMIN_PASSWORD,
   }));
+  const errors = () => log.filter(({ level }) => level === 'error').map(({ message }) => message);
   return { lifecycle, errors, call };
 }
 
@@ -159,7 +125,7 @@ function startNoiseMeter() {
   return { reset: () => ask('reset'), worstMs: () => ask('worst'), stop: () => thread.terminate() };
 }
 
-async function submit({ call }: RunningRoot): Promise<string> {
+async function submit({ call }: CalledRoot): Promise<string> {
   const [application] = await call<readonly { microservices: readonly string[] }[]>(
     'POST',
     '/api/application/',
@@ -224,7 +190,7 @@ it('stops within 5 s also with a request under way, and keeps everything that it
   const acknowledged = (await Promise.all(outcomes)).filter(Boolean).length;
   expect(acknowledged).toBeGreaterThan(0);
   // Who was not answered in time was told so.
-  expect(root.errors.filter((message) => message !== 'a request failed')).toEqual([]);
+  expect(root.errors().filter((message) => message !== 'a request failed')).toEqual([]);
 
   const again = await startRoot();
   const found = await again.call<ServiceBody>('GET', `/api/service/${service}`);

@@ -14,7 +14,7 @@ import { openAuditJournal } from './audit/index.ts';
 import { openAuxiliaryPorts } from './auxiliary-ports.ts';
 import { openRootCertificates } from './certificates.ts';
 import { classicDocsFace, classicFace, classicRoutes, sendClassicError } from './classic/index.ts';
-import { createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
+import { addressMatcher, createDualServer, createHttpApp, plainHttpPolicy } from './http/index.ts';
 import { openIdentity } from './identity/index.ts';
 import { whileLeading } from './leadership/index.ts';
 import { mailSettings, sensitive } from './mail-settings.ts';
@@ -51,7 +51,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   const { stateDirectory } = settings;
   const lock = await lockStateDirectory(stateDirectory);
   teardown.add('lock', () => lock.release());
-  const { tls } = await openRootCertificates({
+  const { tls, isNew } = await openRootCertificates({
     stateDirectory,
     furtherNames: settings.certificateNames,
     clock,
@@ -80,7 +80,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
   });
   teardown.add('mails', () => identity.stop());
   const { leadership, peers, join } = await openLeadership(
-    { settings, store, audit, identity, tls, clock, random, logger },
+    { settings, store, audit, identity, tls, isNewInstallation: isNew, clock, random, logger },
     teardown,
   );
   const ofTerm = <Name extends keyof RootTerm>(name: Name) =>
@@ -92,6 +92,8 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     sealedObjects: ofTerm('sealedObjects'),
     clusters: ofTerm('clusters'),
     logger,
+    legacyClusters: ofTerm('legacyClusters'),
+    isLegacyAddress: addressMatcher(settings.allowLegacy),
   };
 
   const http = createDualServer(tls, clock);

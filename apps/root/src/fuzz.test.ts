@@ -26,6 +26,7 @@ import { type SealedObjectsSchema, sealedObjectsMigrations } from './sealed-obje
 import {
   createFakeClusters,
   createFakeDeployments,
+  createFakeLegacyClusters,
   openTestSealedObjects,
   reportWorkers,
   WORKER,
@@ -110,8 +111,11 @@ beforeAll(async () => {
   const { tls } = await openRootCertificates({ ...shared, stateDirectory: folder.path, furtherNames: [] });
   server = createDualServer(tls, clock);
   const sealedObjects = await openTestSealedObjects({ ...shared, store, audit, deployments });
-  const clusters = createFakeClusters([CLUSTER]);
-  const parts = { identity, applications, deployments, sealedObjects, clusters, logger };
+  const parts = {
+    ...{ identity, applications, deployments, sealedObjects, logger },
+    ...{ clusters: createFakeClusters([CLUSTER]), legacyClusters: createFakeLegacyClusters(CLUSTER_ID) },
+    isLegacyAddress: () => false,
+  };
   app = createHttpApp({
     faces: [
       classicFace(parts),

@@ -11,6 +11,7 @@ import { type DeploymentsSchema, deploymentsMigrations } from './deployments/ind
 import { type EventsSchema, eventsMigrations } from './events/index.ts';
 import { type FleetSchema, fleetMigrations } from './fleet/index.ts';
 import { type IdentitySchema, identityMigrations } from './identity/index.ts';
+import { type LegacyClustersSchema, legacyClustersMigrations } from './legacy-clusters/index.ts';
 import { type SealedObjectsSchema, sealedObjectsMigrations } from './sealed-objects/index.ts';
 import type { RootSettings } from './settings.ts';
 
@@ -23,6 +24,7 @@ type RootSchema = AddressesSchema &
   FleetSchema &
   IdempotencySchema &
   IdentitySchema &
+  LegacyClustersSchema &
   SealedObjectsSchema;
 
 export type RootStore = Store<RootSchema>;
@@ -38,6 +40,7 @@ export const rootMigrations = {
   ...fleetMigrations,
   ...idempotencyMigrations,
   ...identityMigrations,
+  ...legacyClustersMigrations,
   ...sealedObjectsMigrations,
 };
 

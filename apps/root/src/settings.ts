@@ -32,7 +32,15 @@ export const rootSettings = defineSettings({
     type: settingType.list(settingType.text()),
     default: [],
     description:
-      'Address ranges that may use plain HTTP, such as 192.0.2.0/24. Passwords are readable on the way.',
+      'Address ranges that may use plain HTTP, such as 192.0.2.0/24, and where clusters of the original may be. ' +
+      'Passwords are readable on the way.',
+  },
+  adoptLegacy: {
+    type: settingType.toggle(),
+    default: false,
+    description:
+      'Adopt what clusters of the original run when they come here for the first time, from another root; default: ' +
+      'it is removed, as the original does.',
   },
   corsOrigins: {
     type: settingType.list(settingType.text()),

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { messageOf } from '@oakestra/contracts';
 import { type Clock, composedPart, type Logger, type Random, watchEventLoopLag } from '@oakestra/daemon';
 import type { TlsIdentity } from '@oakestra/pki';
@@ -13,8 +14,15 @@ import {
 import { type DeploymentEngine, startDeployments } from './deployments/index.ts';
 import { type EventJournal, openEventJournal } from './events/index.ts';
 import { type Fleet, openFleet } from './fleet/index.ts';
+import { addressMatcher } from './http/index.ts';
 import type { Identity } from './identity/index.ts';
 import type { Term } from './leadership/index.ts';
+import {
+  createLegacyClusters,
+  isSuccessor,
+  type LegacyClusters,
+  openLegacyBook,
+} from './legacy-clusters/index.ts';
 import type { Peers } from './peers/index.ts';
 import type { RootStore } from './root-store.ts';
 import { createCourier, type SealedObjects } from './sealed-objects/index.ts';
@@ -26,10 +34,13 @@ export interface RootTerm extends Term {
   readonly deployments: DeploymentEngine;
   readonly applications: Applications;
   readonly clusters: Clusters;
+  readonly legacyClusters: LegacyClusters;
   readonly fleet: Fleet;
   readonly sealedObjects: SealedObjects;
   readonly events: EventJournal;
   readonly clusterPort: number;
+  /** Serves a cluster's connection that came in at another port. */
+  takeCluster(socket: Socket): void;
 }
 
 export interface TermOptions {
@@ -39,6 +50,8 @@ export interface TermOptions {
   readonly audit: AuditWriter;
   readonly identity: Identity;
   readonly tls: TlsIdentity;
+  /** This start made the authority. */
+  readonly isNewInstallation: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -58,12 +71,19 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
     async start(teardown) {
       const registry = await openClusterRegistry(store, random);
       let loseConnections = (): void => {};
+      const isLegacyAddress = addressMatcher(settings.allowLegacy);
+      const legacyClusters = createLegacyClusters({
+        book: await openLegacyBook(store),
+        ...{ registry, clock, logger, isLegacyAddress },
+        keepsUnknown: (await isSuccessor(store, options.isNewInstallation)) || settings.adoptLegacy,
+      });
+      teardown.add('legacy clusters', () => legacyClusters.stop());
       const links = createClusterLinks({
         host: settings.listen,
         port: settings.clusterPort,
         ...{ tls, registry, clock, random, logger },
         restartGraceMs: settings.restartGraceMs,
-        originOf: peers?.clusters.originOf,
+        ...{ isLegacyAddress, legacy: legacyClusters, originOf: peers?.clusters.originOf },
         connections:
           peers &&
           (async (take) => {
@@ -80,15 +100,23 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
         ...{ settings, store, audit, identity, clock, random, logger },
         services: () => services(),
       });
+      const courier = createCourier({ sealedObjects, send: links.send, logger });
       const deployments = await startDeployments({
         store,
         clock,
         random,
         logger,
         clusters: () => registry.all().map((cluster) => cluster.id),
-        send: createCourier({ sealedObjects, send: links.send, logger }),
+        // Values never go to clusters of the original.
+        send: (clusterId, command) =>
+          legacyClusters.has(clusterId)
+            ? legacyClusters.send(clusterId, command)
+            : courier(clusterId, command),
         documentFor: sealedObjects.pinned,
-        dropLinks: links.dropAll,
+        dropLinks() {
+          links.dropAll();
+          legacyClusters.dropAll();
+        },
         onEvent: events.add,
         onAdopted(service) {
           // Before they are open there is nothing to do: they look for such services themselves when they open.
@@ -116,13 +144,19 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       teardown.add('event loop watch', () => watch.stop());
       teardown.add('cluster connections', () => loseConnections());
       teardown.add('cluster links', () => links.stop());
+      legacyClusters.start(deployments);
       const clusterPort = await links.listen(deployments, fleet);
-      const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs: links.lastSeenAtMs });
+      const lastSeenAtMs = (clusterId: string) =>
+        links.lastSeenAtMs(clusterId) ?? legacyClusters.lastSeenAtMs(clusterId);
+      const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs });
       const halt = (): void => {
         deployments.stop();
         loseConnections();
       };
-      term = { deployments, applications, clusters, fleet, sealedObjects, events, clusterPort, halt };
+      term = {
+        ...{ deployments, applications, clusters, legacyClusters, fleet, sealedObjects, events },
+        ...{ clusterPort, takeCluster: links.take, halt },
+      };
     },
   });
   const stop = await part.start(new AbortController().signal);

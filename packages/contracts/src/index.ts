@@ -1,3 +1,4 @@
+export { CLUSTER_CAPABILITIES, type ClusterCapability, neededCapabilities } from './capabilities.ts';
 export type { JsonObject, ServiceDocument } from './documents.ts';
 export { compareEpochs, type Epoch, epochSchema, formatEpoch } from './epoch.ts';
 export { type ErrorKind, type ErrorOptions, messageOf, OakestraError, type Violation } from './errors.ts';

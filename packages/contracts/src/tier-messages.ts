@@ -117,6 +117,8 @@ export const usageSchema = z.object({
       cpuPercent: z.number(),
       memoryBytes: z.number(),
       diskBytes: z.number(),
+      /** Where the worker takes traffic of its neighbours. */
+      workerPort: z.int().min(1).max(65_535).optional(),
       /** Tail of the output; absent when unchanged. */
       logs: z.string().optional(),
     }),
@@ -141,6 +143,8 @@ export const memberFactsSchema = z.object({
   largestWorkerVcpus: z.number(),
   /** Of the settings at a cluster; of a worker those that hold. Absent: of a release that knows none. */
   labels: z.record(z.string(), z.string()).optional(),
+  /** What the cluster announced when its link opened; absent where nobody asks, such as for a worker. */
+  capabilities: z.array(z.string()).optional(),
 });
 export type MemberFacts = z.infer<typeof memberFactsSchema>;
 

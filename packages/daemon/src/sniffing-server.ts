@@ -31,6 +31,8 @@ export interface SniffingServer {
    * rest. Idempotent.
    */
   close(drainMs?: number): Promise<void>;
+  /** Treats a connection that came in elsewhere like those of its own port. It need not listen. */
+  take(socket: Socket): void;
   /** Open connections, those handed over included. */
   readonly connections: number;
 }
@@ -85,14 +87,15 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
   let isClosing = false;
   let closing: Promise<void> | undefined;
 
-  const server = createServer({ noDelay: true }, (socket) => {
+  const take = (socket: Socket): void => {
     sockets.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
       if (sockets.size === 0) onEmpty();
     });
     sniff(socket);
-  });
+  };
+  const server = createServer({ noDelay: true }, take);
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
 
   const sniff = (socket: Socket) => {
@@ -152,6 +155,7 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
           resolve(server.address() as AddressInfo);
         });
       }),
+    take,
     close(drainMs = 0) {
       closing ??= closeOnce(drainMs);
       return closing;

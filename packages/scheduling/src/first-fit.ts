@@ -1,4 +1,9 @@
-import type { MemberFacts, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import {
+  type MemberFacts,
+  neededCapabilities,
+  type ServiceDocument,
+  type StatusWord,
+} from '@oakestra/contracts';
 
 /** A worker (at a cluster) or a cluster (at the root) that may be given an instance. */
 export interface Candidate {
@@ -75,7 +80,14 @@ const memory: Filter = (document, { facts, reservedMemoryMib }) => {
     : `${wanted} MiB of memory are wanted, ${Math.max(0, free)} are not promised yet`;
 };
 
-const FILTERS: readonly Filter[] = [runtime, processor, memory];
+/** Peers of the original, and older ones of ours, promise less. */
+const abilities: Filter = (document, { facts: { capabilities } }) => {
+  if (capabilities === undefined) return undefined;
+  const missing = neededCapabilities(document).filter((needed) => !capabilities.includes(needed));
+  return missing.length === 0 ? undefined : `it does not know: ${missing.join(', ')}`;
+};
+
+const FILTERS: readonly Filter[] = [abilities, runtime, processor, memory];
 
 function amount(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;

@@ -1,4 +1,5 @@
 import {
+  CLUSTER_CAPABILITIES,
   commandSchema,
   FLEET_CAPABILITY,
   type FleetCommand,
@@ -149,7 +150,7 @@ export function createUplink(options: UplinkOptions): Uplink {
           name: options.clusterName,
           incarnation: engine.greeting().incarnation,
           bootId: randomHex(random, 8),
-          capabilities: [FLEET_CAPABILITY],
+          capabilities: [...CLUSTER_CAPABILITIES, FLEET_CAPABILITY],
         },
         clock,
         random,

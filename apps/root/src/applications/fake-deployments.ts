@@ -49,6 +49,7 @@ export function createFakeDeployments(): FakeDeployments {
     serviceByJobName: byJobName,
     services: () => [...services.values()],
     requestInstance: noInstances,
+    requestInstanceAt: noInstances,
     removeInstance: noInstances,
     removeAllInstances: noInstances,
     setReplicas: noInstances,

@@ -10,7 +10,7 @@ import {
   USERS_READ,
 } from './lines.ts';
 import type { Row } from './row.ts';
-import { changedService, newService, PASSWORD, slaOf } from './world.ts';
+import { CLUSTER_ID, changedService, newService, PASSWORD, slaOf } from './world.ts';
 
 /** The classic API and its description (root-api 4). */
 export const classicRows: readonly Row[] = [
@@ -150,4 +150,16 @@ export const classicRows: readonly Row[] = [
 
   { route: 'GET /api/clusters', lines: { all: USERS_READ } },
   { route: 'GET /api/clusters/active', lines: { all: USERS_READ } },
+
+  // Callbacks of machines: certificates and admitted addresses are in classic/callback-routes.test.ts.
+  {
+    route: 'POST /api/information/:clusterId',
+    lines: { all: ROOT_ADMINS },
+    body: () => ({ jobs: [] }),
+  },
+  {
+    route: 'POST /api/result/deploy',
+    lines: { foreign: ROOT_ADMINS },
+    body: ({ application }) => ({ job_id: application.serviceId, candidate_id: CLUSTER_ID }),
+  },
 ];

@@ -12,6 +12,7 @@ import { rootMigrations } from '../root-store.ts';
 import {
   createFakeClusters,
   createFakeDeployments,
+  createFakeLegacyClusters,
   openTestSealedObjects,
   reportWorkers,
   WORKER,
@@ -145,6 +146,8 @@ export async function createWorld() {
   return {
     ...{ store, clock, logger, audit, identity, deployments, applications, sealedObjects, events, fleet },
     clusters: createFakeClusters([cluster]),
+    legacyClusters: createFakeLegacyClusters(CLUSTER_ID),
+    isLegacyAddress: () => false,
     credentialsOf: ({ name }: Column): Credentials => credentials.get(name) ?? missing(name),
     /** For nobody, everything is foreign. */
     targetFor({ user }: Column, relation: Relation): Target {

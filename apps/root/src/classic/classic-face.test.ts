@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressesSchema, addressesMigrations, openAddresses } from '../addresses/index.ts';
 import { type ApplicationsSchema, applicationsMigrations, openApplications } from '../applications/index.ts';
 import { type Identity, type IdentitySchema, identityMigrations, openIdentity } from '../identity/index.ts';
-import { createFakeClusters, createFakeDeployments } from '../testing/index.ts';
+import { createFakeClusters, createFakeDeployments, createFakeLegacyClusters } from '../testing/index.ts';
 import { type ClassicFaceParts, classicRoutes } from './classic-face.ts';
 import { createClassicFace } from './fakes.ts';
 
@@ -48,7 +48,8 @@ beforeAll(async () => {
   const addresses = await openAddresses(shared);
   const applications = await openApplications({ ...shared, addresses, identity, deployments });
   const clusters = createFakeClusters([cluster, silentCluster]);
-  parts = { identity, applications, deployments, clusters };
+  const legacyClusters = createFakeLegacyClusters(clusterId);
+  parts = { identity, applications, deployments, clusters, legacyClusters, isLegacyAddress: () => false };
   app = createClassicFace({ ...parts, logger });
   const login = (userName: string) => identity.login({ userName, password: 'secret', address: '192.0.2.1' });
   ({ accessToken: adminToken, refreshToken } = await login('Admin'));
@@ -110,11 +111,13 @@ describe('every route', () => {
       expect(isOpen, `${method} ${path} without token`).toBe(access === 'public');
       // Nobody reads the account of another.
       const isOwn = path.includes(':username');
-      expect(asUser.statusCode === 403, `${method} ${path} without role`).toBe(access === 'admin' || isOwn);
+      expect(asUser.statusCode === 403, `${method} ${path} without role`).toBe(
+        access === 'admin' || access === 'peer' || isOwn,
+      );
       if (access === 'refresh') expect(asUser.statusCode, path).toBe(401);
       outcomes.set(`${method} ${path}`, access);
     }
-    expect(outcomes.size).toBe(35);
+    expect(outcomes.size).toBe(37);
     expect([...outcomes].filter(([, access]) => access === 'public').map(([route]) => route)).toEqual([
       'GET /status',
       'POST /api/auth/login',

@@ -7,8 +7,11 @@ import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';
 import { callerAddress, createJsonBodyReader, type Face, logFailure, pathOf } from '../http/index.ts';
 import { bearerToken, type Identity, type Principal, type Scope } from '../identity/index.ts';
+import type { LegacyClusters } from '../legacy-clusters/index.ts';
 import { applicationRoutes } from './application-routes.ts';
 import { authRoutes } from './auth-routes.ts';
+import { type CallbackCaller, callbackAccess } from './callback-access.ts';
+import { callbackRoutes } from './callback-routes.ts';
 import { clusterRoutes, statusRoutes } from './cluster-routes.ts';
 import { httpErrorOf } from './http-errors.ts';
 import { organisationRoutes } from './organisation-routes.ts';
@@ -21,6 +24,9 @@ export interface ClassicFaceParts {
   readonly applications: Applications;
   readonly deployments: Deployments;
   readonly clusters: Clusters;
+  readonly legacyClusters: Pick<LegacyClusters, 'report'>;
+  /** May a peer of the original at this address call without a token? */
+  readonly isLegacyAddress: (address: string) => boolean;
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
@@ -37,6 +43,7 @@ export function classicRoutes(parts: ClassicFaceParts): Route[] {
     ...applicationRoutes(parts),
     ...serviceRoutes(parts),
     ...clusterRoutes(parts.clusters),
+    ...callbackRoutes(parts),
   ];
 }
 
@@ -58,14 +65,18 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
     sendError(new OakestraError('not-found', 'path-unknown', message), request, reply);
   });
 
+  const callerOf = callbackAccess(options);
+  const callers = new WeakMap<FastifyRequest, CallbackCaller>();
   const routes = classicRoutes(options);
   for (const route of routes) addRoute(route);
   for (const path of new Set(routes.map((route) => route.path))) refuseOtherMethods(path);
 
   function addRoute(route: Route): void {
-    const { method, path: url, access, anyRoot = false } = route;
+    const { method, path: url, access, bodyLimitBytes, anyRoot = false } = route;
     app.route<{ Params: Record<string, string> }>({
       ...{ method, url, config: { access, anyRoot } },
+      ...(bodyLimitBytes === undefined ? {} : { bodyLimit: bodyLimitBytes }),
+      ...(access === 'peer' ? { onRequest: admitPeer } : {}),
       handler: async (request, reply) => {
         // In this order the original works, too: the body before the token (root-api 2.3).
         const body = route.body === 'json' ? readJsonBody(request) : {};
@@ -75,8 +86,14 @@ function addClassicFace(app: FastifyInstance, options: ClassicFaceParts & { read
     });
   }
 
+  /** Before the body is read: theirs may be large. */
+  async function admitPeer(request: FastifyRequest): Promise<void> {
+    callers.set(request, await callerOf(request));
+  }
+
   async function answer(route: Route, call: Call, request: FastifyRequest): Promise<Reply> {
     if (route.access === 'public') return route.handle(call);
+    if (route.access === 'peer') return route.handle(call, callers.get(request) as CallbackCaller);
     const token = bearerToken(request.headers.authorization);
     if (route.access === 'refresh') return route.handle(call, token);
     const caller = await identity.authenticate(token, scopeOf(route));

@@ -74,7 +74,7 @@ async function call(route: string, who: string | undefined, path: string, body: 
     places.flatMap((place, index) => (place.startsWith(':') ? [[place.slice(1), given[index] ?? '']] : [])),
   );
   const request = { parameters, body, remoteAddress: '192.0.2.1' };
-  if (found.access === 'refresh') throw new Error('no such route here');
+  if (found.access === 'refresh' || found.access === 'peer') throw new Error('no such route here');
   if (found.access === 'public') return encoded(await found.handle(request));
   if (who === undefined) throw new Error('needs a token');
   const caller = await principal(who);

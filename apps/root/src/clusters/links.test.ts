@@ -15,12 +15,22 @@ import type { Store } from '@oakestra/store';
 import { openTestStore, recordingLogger, temporaryFolder } from '@oakestra/store/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FACTS } from '../testing/test-cluster.ts';
-import { type ClusterLinks, createClusterLinks, type LinkedEngine, type LinkedFleet } from './links.ts';
+import {
+  type ClusterLinks,
+  createClusterLinks,
+  type LegacyAdmission,
+  type LinkedEngine,
+  type LinkedFleet,
+} from './links.ts';
 import { type ClusterRegistry, openClusterRegistry } from './registry.ts';
 import { type ClustersSchema, clustersMigrations } from './schema.ts';
 
 const SERVER_NAME = 'root.oakestra.internal';
 const GREETING: Greeting = { incarnation: 'c'.repeat(32), boot: 1, highestEpoch: { root: 0, cluster: 0 } };
+const NO_LEGACY: LegacyAdmission = {
+  has: () => false,
+  register: () => Promise.reject(new Error('nobody gets here')),
+};
 const clock = systemClock();
 const random = systemRandom();
 
@@ -57,6 +67,7 @@ beforeEach(async () => {
   log.mockReset();
   links = createClusterLinks({
     ...{ host: '127.0.0.1', port: 0, tls: rootTls, registry, clock, random, restartGraceMs: 7000 },
+    ...{ isLegacyAddress: () => false, legacy: NO_LEGACY },
     logger: recordingLogger(log),
   });
   const fleet: LinkedFleet = {
@@ -117,7 +128,13 @@ function dial(tls: TlsIdentity, name = 'edge', bootId = 'p', connect?: ConnectTr
   });
   const dialer = dialLink({
     endpoints: [endpoint],
-    identity: { role: 'cluster', name, incarnation: GREETING.incarnation, bootId, capabilities: [] },
+    identity: {
+      role: 'cluster',
+      name,
+      incarnation: GREETING.incarnation,
+      bootId,
+      capabilities: ['juggling'],
+    },
     clock,
     // The slowest retry, so that a test sees one thing after the other.
     random: { ...random, fraction: () => 1 },
@@ -182,7 +199,7 @@ describe('a link', () => {
     await vi.waitFor(() => expect(kinds()).toEqual(['up', 'report']));
     expect(events).toEqual([
       ['up', id, GREETING],
-      ['report', id, FACTS],
+      ['report', id, { ...FACTS, capabilities: ['juggling'] }],
     ]);
     expect(links.lastSeenAtMs(id)).toBeGreaterThan(Date.now() - 10_000);
     expect(links.send(id, sync)).toBe(true);
@@ -236,7 +253,7 @@ describe('a link', () => {
       ['up', 'down', 'up', 'report'],
       ['up', 'up', 'report'],
     ]).toContainEqual(kinds());
-    expect(events.at(-1)).toEqual(['report', id, FACTS]);
+    expect(events.at(-1)).toEqual(['report', id, { ...FACTS, capabilities: ['juggling'] }]);
     await first.dialer.stop();
     expect(links.send(id, { type: 'sync', want: 'digest' })).toBe(true);
     await vi.waitFor(() => expect(second.received).toHaveLength(1));
@@ -307,6 +324,7 @@ it('says which setting helps when the port is taken', async () => {
   const port = Number(endpoint.slice(endpoint.lastIndexOf(':') + 1));
   const second = createClusterLinks({
     ...{ host: '127.0.0.1', port, tls: rootTls, registry, clock, random, restartGraceMs: 7000 },
+    ...{ isLegacyAddress: () => false, legacy: NO_LEGACY },
     logger: recordingLogger(),
   });
   const engine = { incarnation: () => 'r'.repeat(32) } as LinkedEngine;

@@ -13,13 +13,26 @@ import {
   type TierCommand,
 } from '@oakestra/contracts';
 import type { LinkConnection, LinkEnd, LinkMessage } from '@oakestra/contracts/link';
-import { acceptLinks, serverCredentials } from '@oakestra/contracts/link/grpc';
-import { type PeerAddress, registrationService } from '@oakestra/contracts/registration';
-import { type Clock, type Logger, type Random, randomHex, withDeadline } from '@oakestra/daemon';
+import { acceptLinks } from '@oakestra/contracts/link/grpc';
+import {
+  type ClusterRegistration,
+  type PeerAddress,
+  type RegistrationCaller,
+  registrationService,
+} from '@oakestra/contracts/registration';
+import {
+  type Clock,
+  createSerially,
+  type Logger,
+  type Random,
+  randomHex,
+  withDeadline,
+} from '@oakestra/daemon';
 import type { DownReason } from '@oakestra/ownership';
 import { peerIdentity, type TlsIdentity } from '@oakestra/pki';
 import type { DeploymentEngine } from '../deployments/index.ts';
 import type { Fleet } from '../fleet/index.ts';
+import { createClusterPort } from './cluster-port.ts';
 import type { ClusterRegistry } from './registry.ts';
 
 export interface ClusterLinksOptions {
@@ -36,6 +49,15 @@ export interface ClusterLinksOptions {
   readonly connections?: ((take: (socket: Socket) => void) => Promise<number>) | undefined;
   /** Where a connection comes from that somebody passed on. */
   readonly originOf?: ((peer: PeerAddress | undefined) => PeerAddress | undefined) | undefined;
+  /** May a peer at this address do without encryption and certificate? */
+  readonly isLegacyAddress: (address: string) => boolean;
+  readonly legacy: LegacyAdmission;
+}
+
+/** Clusters of the original, which register at the same port. */
+export interface LegacyAdmission {
+  has(clusterId: string): boolean;
+  register(registration: ClusterRegistration, from: string | undefined): Promise<string>;
 }
 
 /** What the links tell. */
@@ -54,6 +76,8 @@ export interface ClusterLinks {
   lastSeenAtMs(clusterId: string): number | undefined;
   /** Starts to listen; links are served for this engine. Resolves to the port. */
   listen(engine: LinkedEngine, fleet: LinkedFleet): Promise<number>;
+  /** Serves a connection that came in at another port. */
+  take(socket: Socket): void;
   stop(): Promise<void>;
 }
 
@@ -68,8 +92,10 @@ const DRAIN_MS = 400;
 const STOP_MS = 700;
 
 export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
-  const { registry, clock, random, logger, originOf = (peer) => peer } = options;
+  const { registry, clock, random, logger, legacy, originOf = (peer) => peer } = options;
   const server = new Server();
+  const port = createClusterPort({ ...options, server, originOf });
+  const serially = createSerially();
   const connections = new Map<string, LinkConnection>();
   const seenAtMs = new Map<string, number>();
   let acceptor: ReturnType<typeof acceptLinks> | undefined;
@@ -82,10 +108,43 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
     return peer.name;
   };
 
+  /** A name belongs to whoever holds its certificate, or to what it was registered as without one. */
+  const register = async (registration: ClusterRegistration, caller: RegistrationCaller): Promise<string> => {
+    const { certificate } = caller;
+    const from = originOf(caller.address);
+    // A root shows its own certificate when it passes on who has none.
+    if (certificate === undefined || peerIdentity(certificate)?.role === 'root') {
+      return legacy.register(registration, from?.address);
+    }
+    const { clusterName } = registration;
+    const before = registry.byName(clusterName);
+    if (authorize(certificate) !== clusterName) {
+      throw new OakestraError(
+        'forbidden',
+        'registration-name',
+        `A cluster registers only under the name of its certificate, not as "${clusterName}"`,
+      );
+    }
+    if (before !== undefined && legacy.has(before.id)) {
+      throw new OakestraError(
+        'forbidden',
+        'registration-name',
+        `The name "${clusterName}" belongs to a cluster of the original, without a certificate. Choose another name`,
+      );
+    }
+    const address = registration.advertisedAddress ?? from?.address ?? '127.0.0.1';
+    const cluster = await registry.register(registration, address);
+    // It registers before each link: worth a line only when something is new.
+    if (cluster !== before) {
+      logger.info('cluster registered', { cluster: cluster.name, id: cluster.id, address });
+    }
+    return cluster.id;
+  };
+
   const serve = (parts: LinkedParts, connection: LinkConnection, name: string): void => {
     const { engine, fleet } = parts;
     const cluster = registry.byName(name);
-    if (cluster === undefined) {
+    if (cluster === undefined || legacy.has(cluster.id)) {
       logger.warn('a cluster opened its link before it registered', { cluster: name });
       connection.close();
       return;
@@ -109,7 +168,8 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
       }
       const report = reportSchema.parse(message.body);
       if (report.type === 'facts') fleet.clusterFacts(id, report.labels ?? {});
-      engine.clusterReport(id, report);
+      const { capabilities } = connection.peer;
+      engine.clusterReport(id, report.type === 'facts' ? { ...report, capabilities } : report);
     };
     connection.onMessage((message) => {
       seenAtMs.set(id, clock.nowMs());
@@ -147,26 +207,9 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
 
     async listen(engine, fleet) {
       const service = registrationService({
-        async register(registration, caller) {
-          if (
-            caller.certificate === undefined ||
-            authorize(caller.certificate) !== registration.clusterName
-          ) {
-            throw new OakestraError(
-              'forbidden',
-              'registration-name',
-              `A cluster registers only under the name of its certificate, not as "${registration.clusterName}"`,
-            );
-          }
-          const address = registration.advertisedAddress ?? originOf(caller.address)?.address ?? '127.0.0.1';
-          const before = registry.byName(registration.clusterName);
-          const cluster = await registry.register(registration, address);
-          // It registers before each link: worth a line only when something is new.
-          if (cluster !== before) {
-            logger.info('cluster registered', { cluster: cluster.name, id: cluster.id, address });
-          }
-          return cluster.id;
-        },
+        // Two that ask for one name at once are told apart.
+        register: (registration, caller) =>
+          serially(registration.clusterName, () => register(registration, caller)),
         onError: (error) => logger.warn('a registration failed', { reason: messageOf(error) }),
       });
       server.addService(service.definition, service.implementation);
@@ -185,10 +228,11 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         authorize: ({ certificate }) => authorize(certificate),
         onConnection: (connection, name) => serve({ engine, fleet }, connection, name),
       });
-      if (options.connections === undefined) return bind(server, options);
-      const injector = server.createConnectionInjector(serverCredentials(options.tls));
-      return options.connections((socket) => injector.injectConnection(socket));
+      if (options.connections !== undefined) return options.connections(port.take);
+      return port.listen({ host: options.host, port: options.port });
     },
+
+    take: port.take,
 
     async stop() {
       const goodbye = { reason: 'restarting', graceMs: options.restartGraceMs } as const;
@@ -197,28 +241,9 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
       await withDeadline(told, { clock, timeoutMs: STOP_MS, what: 'the goodbye to clusters' }).catch(
         () => {},
       );
-      server.forceShutdown();
+      await port.stop();
     },
   };
-}
-
-function bind(server: Server, options: ClusterLinksOptions): Promise<number> {
-  const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(options.tls), (error, port) => {
-      if (error === null) resolve(port);
-      else {
-        reject(
-          new OakestraError(
-            'unavailable',
-            'port-taken',
-            `Cannot listen on ${address} for clusters: ${error.message}. Stop what uses the port or set --cluster-port`,
-            { cause: error },
-          ),
-        );
-      }
-    });
-  });
 }
 
 function downReasonOf(end: LinkEnd): DownReason {

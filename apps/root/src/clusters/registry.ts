@@ -1,6 +1,6 @@
 import type { ClusterRegistration } from '@oakestra/contracts/registration';
 import { createSerially, newId, type Random } from '@oakestra/daemon';
-import type { Store } from '@oakestra/store';
+import type { Statement, Store } from '@oakestra/store';
 import type { ClustersSchema } from './schema.ts';
 
 export interface RegisteredCluster {
@@ -16,8 +16,15 @@ export interface ClusterRegistry {
   all(): readonly RegisteredCluster[];
   byName(name: string): RegisteredCluster | undefined;
   byId(id: string): RegisteredCluster | undefined;
-  /** Resolves when it is on disk; to the same object as before when nothing changed. */
-  register(registration: ClusterRegistration, address: string): Promise<RegisteredCluster>;
+  /**
+   * Resolves when it is on disk; to the same object as before when nothing changed. What `alongside` gives is written
+   * together with it.
+   */
+  register(
+    registration: ClusterRegistration,
+    address: string,
+    alongside?: (clusterId: string) => readonly Statement[],
+  ): Promise<RegisteredCluster>;
 }
 
 export async function openClusterRegistry(
@@ -34,7 +41,7 @@ export async function openClusterRegistry(
   };
   for (const row of await store.db.selectFrom('clusters').selectAll().execute()) remember(row);
 
-  const register = async (registration: ClusterRegistration, address: string): Promise<RegisteredCluster> => {
+  const register: ClusterRegistry['register'] = async (registration, address, alongside) => {
     const present = byName.get(registration.clusterName);
     const next: RegisteredCluster = {
       id: present?.id ?? newId(random),
@@ -43,7 +50,8 @@ export async function openClusterRegistry(
       address,
       port: registration.managerPort,
     };
-    if (present !== undefined && isSame(present, next)) return present;
+    const further = alongside?.(next.id) ?? [];
+    if (present !== undefined && isSame(present, next) && further.length === 0) return present;
     const { id, ...values } = next;
     await store.commit(
       [
@@ -51,6 +59,7 @@ export async function openClusterRegistry(
           .insertInto('clusters')
           .values({ id, ...values })
           .onConflict((conflict) => conflict.column('id').doUpdateSet(values)),
+        ...further,
       ],
       { durability: 'full' },
     );
@@ -63,8 +72,8 @@ export async function openClusterRegistry(
     byName: (name) => byName.get(name),
     byId: (id) => byId.get(id),
     // A cluster that asks twice at once must not get two ids.
-    register: (registration, address) =>
-      serially(registration.clusterName, () => register(registration, address)),
+    register: (registration, address, alongside) =>
+      serially(registration.clusterName, () => register(registration, address, alongside)),
   };
 }
 

@@ -54,6 +54,8 @@ export interface RootCore {
   services(): IterableIterator<ServiceRecord>;
   /** Takes the next number. */
   requestInstance(serviceId: string): number;
+  /** The same on this cluster, as somebody else decided; undefined: it does not fit there, nothing was done. */
+  requestInstanceAt(serviceId: string, clusterId: string): number | undefined;
   removeInstance(serviceId: string, number: number): void;
   removeAllInstances(serviceId: string): void;
   /** Asks for what is missing, removes what is too much: first what does not run, then the youngest. */
@@ -76,9 +78,16 @@ export interface RootCore {
 const NUMBERS_SKIPPED_AFTER_LOSS = 100;
 
 export function createRootCore(options: RootCoreOptions): RootCore {
+  /** While an instance is placed where somebody else decided. */
+  let onlyCluster: string | undefined;
   const arbiter = createArbiter({
     tier: 'root',
-    schedule: options.schedule,
+    schedule: (request) =>
+      options.schedule(
+        onlyCluster === undefined
+          ? request
+          : { ...request, candidates: request.candidates.filter(({ id }) => id === onlyCluster) },
+      ),
     nowMs: options.nowMs,
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
@@ -136,6 +145,14 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       ownerUserId: service.ownerUserId,
     });
     return number;
+  };
+
+  const fitsAt = (document: ServiceDocument, clusterId: string): boolean => {
+    const member = arbiter.memberState(clusterId);
+    if (member?.isUp !== true || member.facts === undefined) return false;
+    const { facts, reservedMemoryMib } = member;
+    const candidates = [{ id: clusterId, facts, reservedMemoryMib }];
+    return options.schedule({ document, candidates }).kind === 'chosen';
   };
 
   const rollouts = createRollouts({
@@ -203,6 +220,18 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       const number = requestInstance(serviceId);
       rollouts.resize(serviceId, (desired) => desired + 1);
       return number;
+    },
+
+    requestInstanceAt(serviceId, clusterId) {
+      if (!fitsAt(known(serviceId).document, clusterId)) return undefined;
+      onlyCluster = clusterId;
+      try {
+        const number = requestInstance(serviceId);
+        rollouts.resize(serviceId, (desired) => desired + 1);
+        return number;
+      } finally {
+        onlyCluster = undefined;
+      }
     },
 
     removeInstance(serviceId, number) {

@@ -93,6 +93,8 @@ export interface Deployments {
   services(): readonly ServiceView[];
   /** Asks for one more instance; its number is taken at once. */
   requestInstance(serviceId: string): Promise<{ readonly number: number }>;
+  /** The same on this cluster, as somebody else decided; undefined: it does not fit there, nothing was done. */
+  requestInstanceAt(serviceId: string, clusterId: string): Promise<{ readonly number: number } | undefined>;
   removeInstance(serviceId: string, number: number): Promise<void>;
   removeAllInstances(serviceId: string): Promise<void>;
   /** How many instances are wanted: missing ones are asked for, those that are too many removed, all at once. */

@@ -1,4 +1,5 @@
 import {
+  type Epoch,
   type Greeting,
   type InstanceKey,
   messageOf,
@@ -48,6 +49,12 @@ export interface DeploymentEngine extends Deployments {
   clusterReport(id: string, report: TierReport): void;
   selfLate(lateMs: number): void;
   clusterState(id: string): ReturnType<RootCore['arbiter']['memberState']>;
+  /** As which placement a cluster was last given an instance that it has yet to give back; undefined: it was not. */
+  heldEpoch(clusterId: string, key: InstanceKey): Epoch | undefined;
+  /** Is this instance on record, be it wanted or to be removed? */
+  isKnown(key: InstanceKey): boolean;
+  /** Our store lacks what happened last: nothing is concluded from what it does not know. */
+  isLearning(): boolean;
   /** Identity of the store for greetings. */
   incarnation(): string;
   /** Whoever still waits for a change is told that it may or may not have been stored. */
@@ -239,6 +246,11 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
     serviceByJobName: (jobName) => viewOfKnown(coreNow().serviceByJobName(jobName)),
     services: () => Array.from(coreNow().services(), viewOf),
     requestInstance: (serviceId) => ask((core) => ({ number: core.requestInstance(serviceId) })),
+    requestInstanceAt: (serviceId, clusterId) =>
+      ask((core) => {
+        const number = core.requestInstanceAt(serviceId, clusterId);
+        return number === undefined ? undefined : { number };
+      }),
     removeInstance: (serviceId, number) => ask((core) => core.removeInstance(serviceId, number)),
     removeAllInstances: (serviceId) => ask((core) => core.removeAllInstances(serviceId)),
     setReplicas: (serviceId, count) => ask((core) => core.setReplicas(serviceId, count)),
@@ -252,6 +264,12 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
     },
     selfLate: (lateMs) => run((core) => core.selfLate(lateMs)),
     clusterState: (id) => coreNow().arbiter.memberState(id),
+    heldEpoch: (clusterId, key) =>
+      coreNow()
+        .arbiter.record(key)
+        ?.placements.find(({ member }) => member === clusterId)?.epoch,
+    isKnown: (key) => coreNow().arbiter.record(key) !== undefined,
+    isLearning: () => coreNow().arbiter.isLearning(),
     incarnation: () => coreNow().arbiter.incarnation,
     stop() {
       lives.stop();

@@ -27,7 +27,7 @@ export function instanceView(
     revision: revisionOf(record.document),
     workerId: record.workerId ?? undefined,
     workerAddress: record.workerAddress ?? undefined,
-    workerPort: undefined,
+    workerPort: usage?.workerPort,
     cpuPercent: usage?.cpuPercent,
     memoryBytes: usage?.memoryBytes,
     diskBytes: usage?.diskBytes,

@@ -12,8 +12,11 @@ import { acceptAnyBody } from './json-body.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { statusOfError } from './status-of-error.ts';
 
-/** Who may call a route: anybody; whoever holds a refresh token; users with an access token; administrators. */
-export type Access = 'public' | 'refresh' | 'user' | 'admin';
+/**
+ * Who may call a route: anybody; whoever holds a refresh token; users with an access token; administrators; peers with a
+ * certificate or an admitted address, and administrators.
+ */
+export type Access = 'public' | 'refresh' | 'user' | 'admin' | 'peer';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

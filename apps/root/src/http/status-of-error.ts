@@ -18,6 +18,8 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   'body-missing': 400,
   'body-malformed': 400,
   'query-invalid': 400,
+  'callback-invalid': 400,
+  'report-invalid': 400,
   'login-invalid': 400,
   'user-invalid': 400,
   'password-wrong': 400,

@@ -1,6 +1,8 @@
 import { OakestraError } from '@oakestra/contracts';
+import { readClusterReport } from '@oakestra/contracts/classic';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
 import type { Deployments, InstanceView, ServiceView } from '../deployments/index.ts';
+import type { LegacyClusters } from '../legacy-clusters/index.ts';
 
 /** Services and instances in memory; every instance runs on `clusterId` as soon as it is asked for. */
 export function createFakeDeployments(clusterId: string): Deployments & { clear(): void } {
@@ -34,6 +36,9 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
       services.set(id, { ...service, status: 'RUNNING', nextInstanceNumber: number + 1, instances });
       return { number };
     },
+    async requestInstanceAt(id, cluster) {
+      return cluster === clusterId ? this.requestInstance(id) : undefined;
+    },
     async removeInstance(id, number) {
       const service = existing(id);
       const instances = service.instances.filter((instance) => instance.number !== number);
@@ -66,4 +71,15 @@ function runningInstance(serviceId: string, number: number, clusterId: string): 
 
 export function createFakeClusters(clusters: readonly ClusterView[]): Clusters {
   return { all: () => clusters, cluster: (id) => clusters.find((cluster) => cluster.id === id) };
+}
+
+/** One cluster of the original; its reports are read and forgotten. */
+export function createFakeLegacyClusters(clusterId: string): Pick<LegacyClusters, 'report'> {
+  return {
+    report(id, body) {
+      if (id !== clusterId)
+        throw new OakestraError('not-found', 'cluster-not-found', `There is no cluster ${id}.`);
+      readClusterReport(body);
+    },
+  };
 }

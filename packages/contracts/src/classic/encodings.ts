@@ -6,16 +6,19 @@ export interface EncodedBody {
 
 /**
  * The encodings of the compatible interface (root-api 2.2): `double` is a JSON string that holds JSON text,
- * `plain` is JSON, `text` is JSON under a wrong content type.
+ * `plain` is JSON, `text` is JSON under a wrong content type, `bare` is a word without quotes under the same.
  */
-export type ClassicEncoding = 'double' | 'plain' | 'text';
+export type ClassicEncoding = 'bare' | 'double' | 'plain' | 'text';
 
 export function encodeBody(encoding: ClassicEncoding, value: unknown): EncodedBody {
   if (encoding === 'plain') return { contentType: 'application/json', text: ascii(JSON.stringify(value)) };
   if (encoding === 'double') {
     return { contentType: 'application/json', text: JSON.stringify(spacedJson(value)) };
   }
-  return { contentType: 'text/html; charset=utf-8', text: spacedJson(value) };
+  return {
+    contentType: 'text/html; charset=utf-8',
+    text: encoding === 'bare' ? String(value) : spacedJson(value),
+  };
 }
 
 /**

@@ -1,3 +1,10 @@
+export {
+  type ClusterReport,
+  type ReportedInstance,
+  type ReportedJob,
+  type ReportedResources,
+  readClusterReport,
+} from './cluster-report.ts';
 export { type ClassicCluster, clusterToWire } from './clusters.ts';
 export {
   applicationToWire,
@@ -18,6 +25,7 @@ export {
   notAnObjectToWire,
   tokenErrorToWire,
 } from './errors.ts';
+export { type ClassicDeployment, deploymentToWire } from './job-document.ts';
 export { type LoginRequest, loginRequestSchema } from './requests.ts';
 export { classicStatus } from './status.ts';
 export {

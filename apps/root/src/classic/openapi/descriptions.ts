@@ -14,7 +14,15 @@ import { openApiSchemaOf } from '@oakestra/contracts/sla';
 export type RequestBody = 'sla' | JsonObject;
 
 export interface Description {
-  readonly tag: 'Login' | 'Users' | 'Organisations' | 'Applications' | 'Services' | 'Clusters' | 'State';
+  readonly tag:
+    | 'Login'
+    | 'Users'
+    | 'Organisations'
+    | 'Applications'
+    | 'Services'
+    | 'Clusters'
+    | 'Callbacks'
+    | 'State';
   readonly summary: string;
   /** What a success answers, in words. */
   readonly reply: string;
@@ -24,6 +32,22 @@ export interface Description {
 const USERS = 'Users without passwords, as text.';
 const APPLICATIONS = 'All applications of the caller, the oldest first, encoded twice.';
 const SERVICES = 'Services with their instances, encoded twice.';
+
+const REPORT: JsonObject = {
+  type: 'object',
+  required: ['jobs'],
+  description: 'Sums and means over the workers, and all jobs with their instances.',
+  properties: { jobs: { type: 'array', items: { type: 'object' } } },
+};
+const SCHEDULER_RESULT: JsonObject = {
+  type: 'object',
+  required: ['job_id'],
+  properties: {
+    job_id: { type: 'string' },
+    candidate_id: { type: 'string', description: 'The cluster; absent when none was found.' },
+    status: { type: 'string', description: 'Why none was found.' },
+  },
+};
 
 /** Every endpoint of the classic interface in words, by method and path (root-api 4). */
 export function classicDescriptions(): Readonly<Record<string, Description>> {
@@ -38,6 +62,18 @@ export function classicDescriptions(): Readonly<Record<string, Description>> {
       tag: 'Clusters',
       summary: 'All registered clusters.',
       reply: 'Clusters, as text.',
+    },
+    'POST /api/information/:clusterId': {
+      ...{
+        tag: 'Callbacks',
+        summary: 'The complete report of a cluster of the original.',
+        reply: 'The word ok.',
+      },
+      request: REPORT,
+    },
+    'POST /api/result/deploy': {
+      ...{ tag: 'Callbacks', summary: 'The decision of a scheduler of the original.', reply: 'The word ok.' },
+      request: SCHEDULER_RESULT,
     },
     'GET /api/clusters/active': {
       ...{ tag: 'Clusters', summary: 'The clusters that are connected.', reply: 'Clusters, as text.' },

@@ -50,6 +50,7 @@ function pathOf(path: string): string {
 const NEEDED: Readonly<Record<string, string>> = {
   refresh: 'Needs a refresh token in place of the access token.',
   admin: 'Needs the role Admin.',
+  peer: 'Needs a client certificate, an address within --allow-legacy, or the role Admin in the organisation root.',
 };
 
 function operationOf(route: DescribedRoute, description: Description | undefined): JsonObject {

@@ -11,7 +11,14 @@ import { classicOpenApi, type DescribedRoute } from './document.ts';
 /** Nothing is called, so the parts need not be there. */
 const nothing = {} as never;
 const routes: DescribedRoute[] = [
-  ...classicRoutes({ identity: nothing, applications: nothing, deployments: nothing, clusters: nothing }),
+  ...classicRoutes({
+    identity: nothing,
+    applications: nothing,
+    deployments: nothing,
+    clusters: nothing,
+    legacyClusters: nothing,
+    isLegacyAddress: nothing,
+  }),
   ...userRoutes(nothing),
   ...organisationRoutes(nothing),
 ];
