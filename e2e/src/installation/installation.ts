@@ -16,7 +16,13 @@ import {
   createApiClient,
   type InstanceDocument,
 } from './api-client.ts';
-import { removeCgroups, removeNamespaces, removeRuncFolder, sweepInstances } from './clean-up.ts';
+import {
+  removeCgroups,
+  removeNamespaces,
+  removeRuncFolder,
+  removeValues,
+  sweepInstances,
+} from './clean-up.ts';
 import { type LoopbackRegistry, startLoopbackRegistry } from './loopback-registry.ts';
 import { instanceIdOf, type ServiceWish, slaOf } from './sla.ts';
 import { createTierProcess, type TierProcess } from './tier-process.ts';
@@ -182,6 +188,7 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
         testbed.defer(`runc's folder for ${groupName}`, () => removeRuncFolder(groupName));
         const networkPrefix = `oak-${unique}`;
         testbed.defer(`network namespaces ${networkPrefix}`, () => removeNamespaces(networkPrefix));
+        testbed.defer(`files of secrets ${networkPrefix}`, () => removeValues(networkPrefix));
         // Taken away before the groups and networks that its containers live in.
         const containerd = await testbed.containerd({ name: `c${index + 1}`, host });
         const process = await processOf(name, host, [

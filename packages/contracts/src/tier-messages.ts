@@ -93,6 +93,8 @@ export const instanceReportSchema = z.object({
   failures: z.int().min(0).optional(),
   workerId: z.string().optional(),
   workerAddress: z.string().optional(),
+  /** It lacks values that its document refers to: repeat the order, with them. */
+  needsValues: z.boolean().optional(),
   /** Unix milliseconds at the reporter. */
   sinceMs: z.number().optional(),
 });

@@ -1,4 +1,4 @@
-import { orderDeploy, reassert } from './commands.ts';
+import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { choose, PLACED } from './placing.ts';
 import {
@@ -60,7 +60,8 @@ export function settleReplacement(context: ArbiterContext, record: InstanceRecor
     report !== undefined &&
     report.phase !== 'removed' &&
     comparePlacements(context.tier, report.epoch, replacement.epoch) >= 0;
-  if (!isKnownThere) orderDeploy(context, record, replacement);
+  if (isKnownThere) giveMissingValues(context, record, replacement, report);
+  else orderDeploy(context, record, replacement);
   return record;
 }
 
