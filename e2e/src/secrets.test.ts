@@ -103,6 +103,7 @@ describe('secrets and configs', () => {
     const states = [at.root, at.cluster, at.worker.process].map(({ stateDirectory }) => stateDirectory);
     const logs = [at.root, at.cluster, at.worker.process].map(({ logFile }) => logFile);
     expect(storedValues()).toHaveLength(3);
+    expect(filesWith('/run/secrets/key.pem', states), 'the search finds nothing at all').not.toEqual([]);
     for (const value of [VARIABLE, FILE]) expect(filesWith(value, [...states, ...logs])).toEqual([]);
 
     const container = JSON.parse(await at.worker.ctr(['containers', 'info', app.instanceId]));
