@@ -3,8 +3,8 @@ import { recordingLogger, testClock, testRandom } from '@oakestra/store/testing'
 import { startTestPostgres, type TestPostgres } from '@oakestra/store/testing/postgres';
 import { afterAll, beforeAll } from 'vitest';
 import { rootMigrations } from '../root-store.ts';
-import { describeAnswers } from './describe-answers.ts';
 import type { RootSchema } from './snapshot.ts';
+import { describeAnswers } from './testing/describe-answers.ts';
 
 let server: TestPostgres;
 

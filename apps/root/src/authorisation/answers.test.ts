@@ -1,3 +1,3 @@
-import { describeAnswers } from './describe-answers.ts';
+import { describeAnswers } from './testing/describe-answers.ts';
 
 describeAnswers('SQLite');

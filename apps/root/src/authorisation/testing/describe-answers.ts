@@ -1,9 +1,9 @@
 import { seededRandom } from '@oakestra/daemon';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answersOf } from './answers.ts';
-import { createPorts, type PortName } from './ports.ts';
-import { TABLES } from './tables.ts';
-import { createWorld, type World, type WorldOptions } from './world.ts';
+import { answersOf } from '../answers.ts';
+import { createPorts, type PortName } from '../ports.ts';
+import { TABLES } from '../tables.ts';
+import { createWorld, type World, type WorldOptions } from '../world.ts';
 
 const ENOUGH_MS = 120_000;
 
