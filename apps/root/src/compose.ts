@@ -98,7 +98,14 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     isLegacyAddress: addressMatcher(settings.allowLegacy),
   };
 
-  const http = createDualServer(tls, clock);
+  const http = createDualServer(tls, clock, {
+    // Where only this port is open, clusters come in here.
+    onGrpc(socket) {
+      if (peers !== undefined) peers.clusters.take(socket);
+      else if (leadership.term() === undefined) socket.destroy();
+      else leadership.term()?.takeCluster(socket);
+    },
+  });
   const metrics = createMetrics({
     deployments: { services: () => leadership.term()?.deployments.services() ?? [] },
     clusters: { all: () => leadership.term()?.clusters.all() ?? [] },
