@@ -5,10 +5,9 @@ import {
   type Logger,
   lockStateDirectory,
   type Random,
-  systemDisk,
   watchEventLoopLag,
 } from '@oakestra/daemon';
-import { createSealer, openSealingKeys, readTlsIdentity, type Sealer } from '@oakestra/pki';
+import { readTlsIdentity } from '@oakestra/pki';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { createClusterApi } from './api/index.ts';
 import { createEmbeddedBroker } from './broker/index.ts';
@@ -21,7 +20,6 @@ import {
 } from './instances/index.ts';
 import type { ClusterSettings } from './settings.ts';
 import { createUplink } from './uplink/index.ts';
-import { type ValuesSchema, valuesMigrations } from './values/index.ts';
 import {
   createWorkerSessions,
   openWorkerLabels,
@@ -68,9 +66,9 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       keyPath: join(tlsDirectory, 'key.pem'),
     });
 
-    const store: Store<InstancesSchema & ValuesSchema & WorkersSchema> = await openSqliteStore({
+    const store: Store<InstancesSchema & WorkersSchema> = await openSqliteStore({
       path: join(settings.stateDirectory, 'cluster.db'),
-      migrations: { ...instancesMigrations, ...valuesMigrations, ...workersMigrations },
+      migrations: { ...instancesMigrations, ...workersMigrations },
       logger,
       clock,
       random,
@@ -129,8 +127,7 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       fleet,
     });
     engine = await startInstances({
-      store: store as unknown as Store<InstancesSchema & ValuesSchema>,
-      sealer: openSealerOnce(join(settings.stateDirectory, 'value-keys')),
+      store: store as unknown as Store<InstancesSchema>,
       clock,
       random,
       logger,
@@ -178,19 +175,5 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       apiPort: settings.apiPort,
       mqttPort: settings.mqttPort,
     });
-  };
-}
-
-/** The key is made when it is needed first: most clusters never see a value. */
-function openSealerOnce(path: string): () => Promise<Sealer> {
-  let opening: Promise<Sealer> | undefined;
-  return () => {
-    opening ??= openSealingKeys(systemDisk(), path)
-      .then(createSealer)
-      .catch((error: unknown) => {
-        opening = undefined;
-        throw error;
-      });
-    return opening;
   };
 }

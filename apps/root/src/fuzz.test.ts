@@ -51,6 +51,7 @@ const CLUSTER = {
   ...{ id: CLUSTER_ID, name: 'c1', location: '48.1,11.6', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
   ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
+  ...{ availability: 'open' as const, instanceCount: 3 },
 };
 const ADMIN = { userName: 'Admin', password: 'secret', address: '127.0.0.1' };
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { messageOf, sealedReferencesOf } from '@oakestra/contracts';
+import { messageOf } from '@oakestra/contracts';
 import { type Clock, composedPart, type Logger, type Random, watchEventLoopLag } from '@oakestra/daemon';
 import type { TlsIdentity } from '@oakestra/pki';
 import { openAddresses } from './addresses/index.ts';
@@ -113,8 +113,6 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
             ? legacyClusters.send(clusterId, command)
             : courier(clusterId, command),
         documentFor: sealedObjects.pinned,
-        hasValues: (document) =>
-          sealedReferencesOf(document).every((one) => sealedObjects.newestVersion(one) !== undefined),
         dropLinks() {
           links.dropAll();
           legacyClusters.dropAll();
@@ -150,7 +148,10 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       const clusterPort = await links.listen(deployments, fleet);
       const lastSeenAtMs = (clusterId: string) =>
         links.lastSeenAtMs(clusterId) ?? legacyClusters.lastSeenAtMs(clusterId);
-      const clusters = createClusterViews({ registry, deployments, fleet, lastSeenAtMs });
+      const clusters = createClusterViews({
+        ...{ registry, deployments, fleet, lastSeenAtMs },
+        send: links.send,
+      });
       const halt = (): void => {
         deployments.stop();
         loseConnections();

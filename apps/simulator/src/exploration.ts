@@ -90,6 +90,12 @@ const HAPPENINGS: readonly Happening[] = [
       for (const [key, intent] of world.oracle.intents) if (intent === 'wanted') world.removeInstance(key);
     },
   },
+  {
+    name: 'all clusters are opened',
+    apply(world) {
+      for (const cluster of world.clusters) world.operate(cluster, 'open');
+    },
+  },
   { name: 'the user asks for one more', apply: (world) => void world.request(0) },
   ...[0, 1].flatMap(happeningsOfPart),
 ];
@@ -103,6 +109,8 @@ function happeningsOfPart(index: number): Happening[] {
     world.time.after(CUT_MS, link.heal);
   };
   return [
+    { name: `cluster ${index} is drained`, apply: (world) => world.operate(clusterOf(world), 'draining') },
+    { name: `cluster ${index} is removed`, apply: (world) => world.operate(clusterOf(world), 'removed') },
     {
       name: `cluster ${index} is killed`,
       apply(world) {

@@ -138,7 +138,17 @@ const newMachine: Fault = (world) => {
   world.time.after(2000 + world.random.below(20_000), worker.start);
 };
 
+const drain: Fault = (world) => world.operate(world.random.pick(world.clusters), 'draining');
+
+const open: Fault = (world) => world.operate(world.random.pick(world.clusters), 'open');
+
+const cordon: Fault = (world) => world.operate(world.random.pick(world.clusters), 'cordoned');
+
+const removeCluster: Fault = (world) => world.operate(world.random.pick(world.clusters), 'removed');
+
 const USERS: readonly Fault[] = [request, request, remove];
+
+const OPERATORS: readonly Fault[] = [drain, open, drain, open, cordon, removeCluster];
 
 /** Nothing of this may lose anything that was promised. */
 export const ORDINARY: readonly Fault[] = [
@@ -157,8 +167,8 @@ export const ORDINARY: readonly Fault[] = [
   jumpWall,
 ];
 
-/** The same with services that are changed meanwhile. */
-export const CHANGES: readonly Fault[] = [...ORDINARY, ...USERS, change, change];
+/** The same with services that are changed meanwhile, and operators that drain, remove and admit clusters. */
+export const CHANGES: readonly Fault[] = [...ORDINARY, ...USERS, change, change, ...OPERATORS];
 
 /** The same with stores and machines that are lost or put back. */
 export const LOSSES: readonly Fault[] = [

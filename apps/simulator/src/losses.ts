@@ -26,6 +26,13 @@ function putStore(world: World, node: RootNode | ClusterNode, store: TierStore, 
   node.crash();
   node.disk.replace(store);
   world.watch.storeChanged(node.id, { isNoticed });
+  // With the store comes back what operators had said of clusters by then.
+  if (node.id === 'root') {
+    for (const { id } of world.clusters) {
+      if (store.marks.get(id)?.availability === 'removed') world.watch.removedByForce(id, []);
+      else world.watch.admitted(id);
+    }
+  }
   doubt(world);
 }
 
@@ -58,6 +65,9 @@ function doubt(world: World): void {
 /** Is there someone who would bring it back to a root that knows nothing? */
 function isCarriedBelow(world: World, key: InstanceKey): boolean {
   const isHeld = world.workers.some((worker) => {
+    // Its cluster was told to stop it: nobody but a lost root knew for whom.
+    const cluster = world.clusters.find(({ id }) => worker.id.startsWith(`${id}w`));
+    if (cluster?.disk.read().records.get(key)?.wanted === 'removed') return false;
     const entry = worker.disk.read().entries.get(key);
     return entry === undefined ? worker.containers.has(key) : entry.wanted === 'running';
   });

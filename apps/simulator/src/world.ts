@@ -1,4 +1,5 @@
 import { type InstanceKey, instanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
+import type { Availability } from '@oakestra/ownership';
 import type { RootCore } from '@oakestra/root';
 import { createOracle, type Oracle } from './judge/oracle.ts';
 import { createWatch, type Watch } from './judge/watch.ts';
@@ -49,6 +50,9 @@ export interface World {
   change(service: number): void;
   /** Did a tier ever go on with another store than it had? */
   hasLostStores(): boolean;
+  /** An operator says so of a cluster; a removal is forced. Refused requests change nothing. */
+  operate(cluster: ClusterNode, availability: Availability): void;
+  availabilityOf(cluster: ClusterNode): Availability;
   /** Every process runs, every network works, nothing breaks any more. */
   healEverything(): void;
   run(durationMs: number): void;
@@ -134,6 +138,44 @@ export function createWorld(options: WorldOptions): World {
     clusters.some((cluster) => cluster.disk.read().records.has(key)) ||
     workers.every((worker) => !worker.containers.has(key) && !worker.disk.read().entries.has(key));
 
+  const availabilityOf = ({ id }: ClusterNode): Availability =>
+    root.core()?.arbiter.memberState(id)?.mark.availability ??
+    root.disk.read().marks.get(id)?.availability ??
+    'open';
+
+  /** What a cluster or a worker of it has, whether the root knows of it or not. */
+  const carriedBy = (cluster: ClusterNode): InstanceKey[] => [
+    ...cluster.disk.read().records.keys(),
+    ...workers
+      .filter(({ id }) => id.startsWith(`${cluster.id}w`))
+      .flatMap(({ containers, disk }) => [...containers.keys(), ...disk.read().entries.keys()]),
+  ];
+
+  const operate = (cluster: ClusterNode, availability: Availability): void => {
+    const { id } = cluster;
+    root.ask(
+      (core) => {
+        const keys = [...(core.arbiter.memberState(id)?.keys ?? []), ...carriedBy(cluster)];
+        core.setClusterAvailability(id, availability, true);
+        watch.trace(`${id} is to be ${availability}`);
+        if (availability !== 'removed') watch.admitted(id);
+        else {
+          watch.removedByForce(id, keys);
+          // What only the removed one knew is gone with it.
+          for (const key of keys) if (core.arbiter.record(key) === undefined) oracle.set(key, 'unsure');
+        }
+      },
+      () => {},
+    );
+  };
+
+  /** The operators leave one cluster for everything to go to. */
+  const keepOneOpen = (): void => {
+    if (clusters.some((cluster) => availabilityOf(cluster) === 'open')) return;
+    for (const cluster of clusters) operate(cluster, 'open');
+    time.after(250, keepOneOpen);
+  };
+
   return {
     time,
     random,
@@ -193,7 +235,10 @@ export function createWorld(options: WorldOptions): World {
       );
     },
     hasLostStores: watch.hasLostStores,
+    operate,
+    availabilityOf,
     healEverything() {
+      keepOneOpen();
       for (const link of links.values()) {
         link.calm();
         link.heal();

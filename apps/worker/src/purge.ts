@@ -5,8 +5,7 @@ import type { Clock, Logger, Random } from '@oakestra/daemon';
 import { readCgroupLayout, removeCgroup } from '@oakestra/host';
 import { openRuntime } from './open-runtime.ts';
 import { createLocalNetwork } from './overlay/index.ts';
-import { valueFolderOf, type WorkerSettings } from './settings.ts';
-import { removeMemoryFolder } from './values/index.ts';
+import type { WorkerSettings } from './settings.ts';
 
 /**
  * Removes every instance of this worker, its images and its network; the folder of its state is the caller's. The worker must not run. Goes on
@@ -41,7 +40,6 @@ export async function purgeWorker(options: {
     await network.purge();
     await network.close();
   });
-  await attempt('files of secrets', () => removeMemoryFolder(valueFolderOf(settings)));
   return failures;
 }
 

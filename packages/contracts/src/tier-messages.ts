@@ -79,6 +79,21 @@ export const INSTANCE_PHASES = [
   'removed',
 ] as const;
 
+/** Where an instance was put, or why not, as data. */
+const placementNoteSchema = z.object({
+  code: z.string(),
+  reason: z.string(),
+  rejections: z.array(
+    z.object({
+      member: z.string(),
+      code: z.string(),
+      reason: z.string(),
+      wanted: z.union([z.string(), z.number()]).exactOptional(),
+      available: z.union([z.string(), z.number()]).exactOptional(),
+    }),
+  ),
+});
+
 /**
  * What a lower tier reports of one instance. `pending`: no worker yet; `failed`: could not be started; `dead`: ended
  * by itself; `fenced`: stopped by the worker because it lost contact (`on_disconnect: stop-after`); `removed`:
@@ -93,10 +108,10 @@ export const instanceReportSchema = z.object({
   failures: z.int().min(0).optional(),
   workerId: z.string().optional(),
   workerAddress: z.string().optional(),
-  /** It lacks values that its document refers to: repeat the order, with them. */
-  needsValues: z.boolean().optional(),
   /** Unix milliseconds at the reporter. */
   sinceMs: z.number().optional(),
+  /** The last decision about its place there, where that is not simply a place. */
+  placement: placementNoteSchema.optional(),
 });
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 export type InstanceReport = z.infer<typeof instanceReportSchema>;

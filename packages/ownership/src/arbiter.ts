@@ -8,14 +8,21 @@ import type {
   MemberFacts,
   Page,
   RemoveCommand,
-  ServiceDocument,
 } from '@oakestra/contracts';
 import { createAgenda } from './agenda.ts';
 import type { ArbiterContext } from './context.ts';
 import { createEffectCollector, type Effects } from './effects.ts';
 import { createEpochIssuer } from './epochs.ts';
 import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
-import { createMembership, isAuthoritative, type Member } from './members.ts';
+import { releaseMember } from './leaving.ts';
+import {
+  type Availability,
+  createMembership,
+  isAuthoritative,
+  isLeaving,
+  type Member,
+  type MemberMark,
+} from './members.ts';
 import { offersMore } from './offers.ts';
 import { createOrderBook } from './orders.ts';
 import { createPresence, type DownReason } from './presence.ts';
@@ -42,8 +49,6 @@ export interface ArbiterOptions {
   readonly timing?: Partial<ArbiterTiming>;
   readonly suspicion?: SuspicionSettings;
   readonly stored: StoredState;
-  /** Are the values at hand that the document refers to, so that a member can be given them? Default: yes. */
-  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What a tier finds in its store at start. */
@@ -56,6 +61,8 @@ export interface StoredState {
   readonly records: readonly InstanceRecord[];
   /** Members known from earlier; they are waited for after a start. */
   readonly members: readonly string[];
+  /** What operators said of members. */
+  readonly marks?: readonly (readonly [string, MemberMark])[];
   /** The store itself noticed that it is a copy of an earlier state: learn from below before acting. */
   readonly wasRestored?: boolean;
 }
@@ -82,6 +89,8 @@ export interface Arbiter {
   /** Any sign of life. */
   memberHeard(id: string): void;
   memberFacts(id: string, facts: MemberFacts): void;
+  /** An operator wants it so. */
+  setAvailability(id: string, availability: Availability): void;
   receive(id: string, message: Changes | Digest | Page): void;
   /** The answer to `describe`: adopt what we did not know. */
   adopt(id: string, described: Intent & { readonly epoch: Epoch }): void;
@@ -140,7 +149,6 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     epochs,
     membership,
     schedule: options.schedule,
-    hasValues: options.hasValues ?? (() => true),
     nowMs,
     wallMs: options.wallMs,
     member: membership.get,
@@ -179,11 +187,27 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     }
   }
 
+  const releaseIfRemoved = (id: string): void => {
+    const member = membership.get(id);
+    if (member?.mark.availability === 'removed' && !member.isUp) releaseMember(context, member);
+  };
+
+  /** What a removed member held when this process ended. */
+  let isReleasedAtStart = false;
+  const releaseAtStart = (): void => {
+    if (isReleasedAtStart) return;
+    isReleasedAtStart = true;
+    for (const { id } of [...membership.values()]) releaseIfRemoved(id);
+  };
+
   const retryUnplaced = (): void => {
     if (retryAtMs === undefined || nowMs() < retryAtMs) return;
     retryAtMs = undefined;
     retries.started();
     for (const key of [...table.unplaced()]) decide(key);
+    for (const member of [...membership.values()]) {
+      if (isLeaving(member)) for (const key of [...member.keys]) decide(key);
+    }
   };
 
   const repeat = (memberId: string, key: InstanceKey): void => {
@@ -198,6 +222,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     table.put(record);
     wakes.set(record.key, nowMs());
   }
+  for (const [id, mark] of stored.marks ?? []) memberOf(id).mark = mark;
   if (stored.wasRestored === true) epochs.storeWasRestored(stored.counter);
   else if (stored.records.some((record) => record.isUnconfirmed === true)) epochs.learnOn();
 
@@ -216,7 +241,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     forget: (key, epoch) => forget(context, key, epoch),
 
     memberUp: presence.up,
-    memberDown: presence.down,
+    memberDown(id, reason) {
+      presence.down(id, reason);
+      releaseIfRemoved(id);
+    },
     memberHeard: presence.heard,
     memberFacts(id, facts) {
       const member = memberOf(id);
@@ -224,6 +252,16 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       member.facts = facts;
       membership.reconsider(member);
       if (offersMore(before, facts)) mayHaveRoom();
+    },
+    setAvailability(id, availability) {
+      const member = memberOf(id);
+      if (member.mark.availability === availability) return;
+      member.mark = { availability, at: epochs.state().counter };
+      effects.marked(id, availability === 'open' ? null : member.mark);
+      membership.reconsider(member);
+      releaseIfRemoved(id);
+      for (const key of [...member.keys]) decide(key);
+      if (availability === 'open') mayHaveRoom();
     },
     receive(id, message) {
       const member = memberOf(id);
@@ -238,6 +276,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
 
     tick() {
       const now = nowMs();
+      releaseAtStart();
       epochs.tick();
       presence.tick();
       for (const key of wakes.takeDue(now)) decide(key);

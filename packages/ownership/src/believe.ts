@@ -1,5 +1,6 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
+import { isSameNote } from './placing.ts';
 import { type InstanceRecord, type Placement, withAuthority, withPlacements } from './record.ts';
 import { comparePlacements } from './tier.ts';
 
@@ -63,6 +64,7 @@ function observed(
     record.status === report.status &&
     record.detail === report.detail &&
     record.failures === (report.failures ?? 0) &&
+    isSameNote(record.placementBelow, report.placement) &&
     record.workerId === workerId &&
     record.workerAddress === workerAddress &&
     holder?.epoch.cluster === report.epoch.cluster &&
@@ -70,6 +72,7 @@ function observed(
   if (isSame) return record;
   return {
     ...record,
+    placementBelow: report.placement,
     isUnconfirmed: false,
     phase: report.phase,
     status: report.status,

@@ -1,4 +1,5 @@
 import type { InstanceKey, TierCommand } from '@oakestra/contracts';
+import type { MemberMark } from './members.ts';
 import type { Durability, InstanceRecord } from './record.ts';
 
 /** What a tier keeps of the epochs that it gives out. */
@@ -15,6 +16,8 @@ export interface Effects {
   readonly writes: ReadonlyMap<InstanceKey, InstanceRecord | null>;
   /** Present when any of it changed. */
   readonly counter: EpochState | undefined;
+  /** Newest mark by member; null: it is open again. */
+  readonly marks: ReadonlyMap<string, MemberMark | null>;
   readonly durability: Durability;
   readonly sends: readonly { readonly member: string; readonly message: TierCommand }[];
   readonly notices: readonly Notice[];
@@ -38,6 +41,7 @@ export interface EffectCollector {
   write(record: InstanceRecord, durability: Durability): void;
   erase(key: InstanceKey): void;
   counterChanged(state: EpochState): void;
+  marked(member: string, mark: MemberMark | null): void;
   send(member: string, message: TierCommand): void;
   notice(notice: Notice): void;
   take(): Effects;
@@ -46,6 +50,7 @@ export interface EffectCollector {
 export function createEffectCollector(): EffectCollector {
   let writes = new Map<InstanceKey, InstanceRecord | null>();
   let counter: Effects['counter'];
+  let marks = new Map<string, MemberMark | null>();
   let durability: Durability = 'normal';
   let sends: { member: string; message: TierCommand }[] = [];
   let notices: Notice[] = [];
@@ -61,6 +66,10 @@ export function createEffectCollector(): EffectCollector {
       counter = state;
       durability = 'full';
     },
+    marked(member, mark) {
+      marks.set(member, mark);
+      durability = 'full';
+    },
     send(member, message) {
       sends.push({ member, message });
     },
@@ -68,9 +77,10 @@ export function createEffectCollector(): EffectCollector {
       notices.push(notice);
     },
     take() {
-      const effects: Effects = { writes, counter, durability, sends, notices };
+      const effects: Effects = { writes, counter, marks, durability, sends, notices };
       writes = new Map();
       counter = undefined;
+      marks = new Map();
       durability = 'normal';
       sends = [];
       notices = [];

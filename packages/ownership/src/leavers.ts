@@ -104,6 +104,9 @@ export function finishRemoval(context: ArbiterContext, record: InstanceRecord): 
 }
 
 function isEveryoneHeard(context: ArbiterContext): boolean {
-  for (const member of context.membership.values()) if (!member.mirror.isSynced) return false;
+  for (const { mark, isUp, mirror } of context.membership.values()) {
+    const isCounted = mark.availability !== 'removed' || isUp;
+    if (isCounted && !mirror.isSynced) return false;
+  }
   return true;
 }

@@ -7,6 +7,19 @@ import {
 } from '@oakestra/contracts';
 import type { CandidateMember } from './schedule.ts';
 
+/**
+ * What an operator wants of a member: `cordoned` gets nothing new; from `draining` everything is moved away; `removed`
+ * does not count any more, and what it still runs when it comes back has no claim.
+ */
+export type Availability = 'open' | 'cordoned' | 'draining' | 'removed';
+
+/** An availability that somebody set, as it is stored. */
+export interface MemberMark {
+  readonly availability: Availability;
+  /** Our newest epoch number at that time. */
+  readonly at: number;
+}
+
 /** One holder of placements as its arbiter sees it: a cluster at the root, a worker at a cluster. */
 export interface Member {
   readonly id: string;
@@ -20,6 +33,7 @@ export interface Member {
   /** Start of its last session. */
   upSinceMs: number;
   facts: MemberFacts | undefined;
+  mark: MemberMark;
   /** MiB promised to instances placed there. */
   reservedMemoryMib: number;
   /** Keys with a placement there. */
@@ -29,6 +43,11 @@ export interface Member {
 /** May something be concluded from a row that is absent? */
 export function isAuthoritative(member: Member | undefined): member is Member {
   return member?.isUp === true && member.mirror.isSynced;
+}
+
+/** Is what it holds wanted elsewhere? */
+export function isLeaving(member: Member | undefined): boolean {
+  return member?.mark.availability === 'draining' || member?.mark.availability === 'removed';
 }
 
 /** All members that were ever met, and which of them may be given an instance. */
@@ -41,7 +60,7 @@ export interface Membership {
   setUp(member: Member, isUp: boolean): void;
   /** Members that are there, whose picture is complete and who said what they have. */
   candidates(): readonly CandidateMember[];
-  /** Call when a mirror or the facts of a member changed. */
+  /** Call when a mirror, the facts or the mark of a member changed. */
   reconsider(member: Member): void;
 }
 
@@ -58,7 +77,8 @@ export function createMembership(): Membership {
 
   const reconsider = (member: Member): void => {
     const entry = enrolled.get(member.id);
-    const isCandidate = isAuthoritative(member) && member.facts !== undefined;
+    const isReady = isAuthoritative(member) && member.facts !== undefined;
+    const isCandidate = isReady && member.mark.availability === 'open';
     if (entry === undefined || entry.isCandidate === isCandidate) return;
     entry.isCandidate = isCandidate;
     candidates = undefined;
@@ -103,6 +123,7 @@ function createMember(id: string, actAfterMs: number, nowMs: number): Member {
     lastHeardMs: nowMs,
     upSinceMs: nowMs,
     facts: undefined,
+    mark: { availability: 'open', at: 0 },
     reservedMemoryMib: 0,
     keys: new Set(),
   };

@@ -1,10 +1,10 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import { believe, isOutdated } from './believe.ts';
-import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
+import { orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { giveUp, mustWait } from './doubt.ts';
 import { fenceMsOf, isNeverFenced } from './epochs.ts';
-import type { Member } from './members.ts';
+import { isLeaving, type Member } from './members.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, placementOf, withRole } from './record.ts';
 import { promote, startReplacement } from './replacement.ts';
@@ -33,7 +33,6 @@ export function settleOwner(context: ArbiterContext, start: InstanceRecord): Ins
     if (report.phase !== 'running' && mustWait(context, record)) return record;
     return reassert(context, record, placement).record;
   }
-  giveMissingValues(context, record, placement, report);
   return moveWhenItKeepsFailing(context, record, placement, report);
 }
 
@@ -45,6 +44,8 @@ function ownerHasNothing(
 ): InstanceRecord {
   if (mustWait(context, record)) return record;
   const replacement = placementOf(record, 'replacement');
+  // It may have yet to obey; what it holds is moved away in any case.
+  if (replacement !== undefined && isLeaving(member)) return record;
   // The owner came back empty: the replacement, already under way, takes over. Not so when the owner came back with
   // another store: it may have yet to learn what it runs.
   const isSameStore = owner.incarnation !== undefined && owner.incarnation === member.incarnation;

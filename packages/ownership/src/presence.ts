@@ -80,7 +80,7 @@ export function createPresence(
       incomplete.delete(member);
       orders.forgetMember(id);
       member.actAfterMs = Math.max(nowMs() + graceOf(reason), pardonUntilMs);
-      if (reason.kind !== 'restarting') miss(member);
+      if (reason.kind !== 'restarting' && member.mark.availability !== 'removed') miss(member);
       for (const key of [...member.keys]) context.decide(key);
     },
     heard(id) {

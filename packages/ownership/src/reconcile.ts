@@ -1,5 +1,6 @@
 import type { ArbiterContext } from './context.ts';
 import { finishRemoval, settleLeavers } from './leavers.ts';
+import { leaveOwner } from './leaving.ts';
 import { settleOwner } from './owner.ts';
 import { placeOwner } from './placing.ts';
 import { type InstanceRecord, placementOf } from './record.ts';
@@ -18,6 +19,7 @@ export function reconcile(context: ArbiterContext, start: InstanceRecord): void 
   record = settleOwner(context, record);
   if (record.wanted === 'removed') return;
   const before = placementOf(record, 'owner');
+  record = leaveOwner(context, record);
   record = settleReplacement(context, record);
   // What the new owner says counts from now on.
   if (placementOf(record, 'owner')?.member !== before?.member) record = settleOwner(context, record);

@@ -1,4 +1,5 @@
 import type { Epoch, InstanceKey, InstancePhase, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { PlacementNote } from './schedule.ts';
 import type { Tier } from './tier.ts';
 
 /**
@@ -33,6 +34,10 @@ export interface InstanceRecord {
   readonly phase: InstancePhase;
   readonly status: StatusWord;
   readonly detail: string;
+  /** Our last decision; absent: none yet. */
+  readonly placement?: PlacementNote;
+  /** That of the owner, as it reports it. */
+  readonly placementBelow?: PlacementNote | undefined;
   readonly failures: number;
   /** Which worker ran it and as which placement, as last reported by the member `via`. */
   readonly lastHolder: { readonly member: string; readonly epoch: Epoch; readonly via: string } | null;

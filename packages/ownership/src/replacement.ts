@@ -1,6 +1,7 @@
-import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
+import { orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
-import { choose, PLACED } from './placing.ts';
+import { isLeaving } from './members.ts';
+import { choose, PLACED, placedNote } from './placing.ts';
 import {
   type InstanceRecord,
   type Placement,
@@ -22,7 +23,7 @@ export function startReplacement(
   owner: Placement,
   mustOwnerEnd: boolean,
 ): InstanceRecord {
-  const decision = choose(context, record, [owner.member]);
+  const decision = choose(context, record, { excluded: [owner.member] });
   if (decision === undefined) return record;
   const placement: Placement = {
     member: decision.member,
@@ -35,9 +36,17 @@ export function startReplacement(
     ...others.filter((other) => other.member !== decision.member),
     placement,
   ]);
+  const note = { placement: placedNote(decision.reason) };
   const next: InstanceRecord = mustOwnerEnd
-    ? { ...placed, phase: 'pending', status: PLACED[context.tier], detail: decision.reason }
-    : placed;
+    ? {
+        ...placed,
+        ...note,
+        placementBelow: undefined,
+        phase: 'pending',
+        status: PLACED[context.tier],
+        detail: decision.reason,
+      }
+    : { ...placed, ...note };
   context.save(next, 'full');
   context.effects.notice({ kind: 'replacing', key: record.key, lost: owner.member, member: decision.member });
   orderDeploy(context, next, placement);
@@ -50,7 +59,9 @@ export function settleReplacement(context: ArbiterContext, record: InstanceRecor
   const replacement = placementOf(record, 'replacement');
   if (replacement === undefined) return record;
   if (owner === undefined) return changeRole(context, record, replacement, 'owner');
-  if (isServing(context, record, owner)) return cancelReplacement(context, record, owner, replacement);
+  const isUnwantedThere = isLeaving(context.member(owner.member));
+  if (!isUnwantedThere && isServing(context, record, owner))
+    return cancelReplacement(context, record, owner, replacement);
   const member = context.member(replacement.member);
   if (member === undefined || !member.isUp) return replaceLostReplacement(context, record, replacement);
   if (!member.mirror.isSynced) return record;
@@ -60,8 +71,7 @@ export function settleReplacement(context: ArbiterContext, record: InstanceRecor
     report !== undefined &&
     report.phase !== 'removed' &&
     comparePlacements(context.tier, report.epoch, replacement.epoch) >= 0;
-  if (isKnownThere) giveMissingValues(context, record, replacement, report);
-  else orderDeploy(context, record, replacement);
+  if (!isKnownThere) orderDeploy(context, record, replacement);
   return record;
 }
 

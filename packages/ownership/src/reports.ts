@@ -64,6 +64,14 @@ export function adopt(
   context.epochs.learnFrom(described.epoch);
   context.settle(member.id, key);
   const record = newRecord(context, described, described.epoch.root);
+  if (isForgotten(context, member, described.epoch)) {
+    const tombstone = context.epochs.next(record);
+    const retired = { member: member.id, epoch: report.epoch, role: 'retired' as const };
+    const gone = { ...record, wanted: 'removed' as const, tombstone, authority: tombstone.root };
+    context.save({ ...gone, placements: [retired] }, 'full');
+    context.decide(key);
+    return;
+  }
   if (report.epoch.root === 0) {
     answerQuestion(context, record, member, described.epoch);
     return;
@@ -74,6 +82,12 @@ export function adopt(
   );
   context.effects.notice({ kind: 'adopted', key, member: member.id });
   observe(context, member, key);
+}
+
+/** A removed member brings what was ours when it was removed, and what we do not know any more: it was removed since. */
+function isForgotten(context: ArbiterContext, { mark }: Member, epoch: Epoch): boolean {
+  if (mark.availability !== 'removed') return false;
+  return epoch.root <= mark.at || context.epochs.gaveOut(epoch.root);
 }
 
 /**

@@ -1,8 +1,16 @@
 import type { InstanceKey, InstanceReport } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
+import { isOver } from './leaving.ts';
 import { isAuthoritative, type Member } from './members.ts';
 import { policyOf } from './policy.ts';
-import { type InstanceRecord, type Placement, placementOf, withPlacements, withRole } from './record.ts';
+import {
+  type InstanceRecord,
+  type Placement,
+  placementOf,
+  withAuthority,
+  withPlacements,
+  withRole,
+} from './record.ts';
 import { isServing } from './serving.ts';
 import { comparePlacements } from './tier.ts';
 
@@ -54,9 +62,17 @@ function withStranger(
   memberId: string,
   report: InstanceReport,
 ): InstanceRecord | undefined {
+  // A removed member has no claim, but what it runs is left alone until somebody else runs it.
+  const isRemoved = context.member(memberId)?.mark.availability === 'removed';
+  const isUnclaimed = record.placements.every(({ role }) => role === 'retired');
+  if (isRemoved && isUnclaimed) {
+    // Of a job that is not tried again this is the one run that there was.
+    const isOnlyRun = policyOf(record.document).isAtMostOnce || isOver(record);
+    return isOnlyRun ? reclaim(context, record, memberId, report) : retire(record, memberId, report);
+  }
   if (isNewerThanOurs(context, record, report)) return adoptHolder(record, memberId, report);
   const owner = placementOf(record, 'owner');
-  if (record.wanted === 'removed' || report.phase !== 'running' || owner === undefined) {
+  if (isRemoved || record.wanted === 'removed' || report.phase !== 'running' || owner === undefined) {
     return retire(record, memberId, report);
   }
   // Where two are worse than none, the newer number decides alone.
@@ -103,6 +119,18 @@ function adoptHolder(record: InstanceRecord, memberId: string, report: InstanceR
       { member: memberId, epoch: report.epoch, role: 'owner' },
     ],
   };
+}
+
+function reclaim(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  memberId: string,
+  report: InstanceReport,
+): InstanceRecord {
+  const isNewest = report.epoch.root >= record.authority && report.epoch.root > 0;
+  const epoch = isNewest ? report.epoch : context.epochs.next(record);
+  const owner = { member: memberId, epoch, role: 'owner' as const };
+  return withPlacements(withAuthority(context.tier, record, epoch), [...record.placements, owner]);
 }
 
 /** It runs, and our owner does not. */

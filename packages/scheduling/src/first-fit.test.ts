@@ -59,6 +59,7 @@ describe('firstFit', () => {
       kind: 'none',
       status: 'NO_QUALIFIED_WORKER_FOUND',
       detail: 'No worker is connected',
+      rejections: [],
     });
   });
 
@@ -72,6 +73,11 @@ describe('firstFit', () => {
     expect(decision).toMatchObject({ status: 'NO_WORKER_CAPACITY' });
     expect(decision).toHaveProperty('detail', expect.stringContaining('50 are not promised yet (2 times)'));
     expect(decision).toHaveProperty('detail', expect.stringContaining('(none) is "docker"'));
+    expect(decision).toHaveProperty('rejections', [
+      expect.objectContaining({ member: 'a', code: 'memory', wanted: 100, available: 50 }),
+      expect.objectContaining({ member: 'b', code: 'memory' }),
+      expect.objectContaining({ member: 'c', code: 'runtime', wanted: 'docker', available: 'none' }),
+    ]);
   });
 
   it('refuses more memory or cores than the largest worker has', () => {

@@ -1,13 +1,11 @@
-import {
-  type Epoch,
-  type Greeting,
-  type InstanceKey,
-  type InstanceReport,
-  type MemberFacts,
-  type ServiceDocument,
-  sealedVersionsOf,
-  type TierCommand,
-  type TierReport,
+import type {
+  Epoch,
+  Greeting,
+  InstanceKey,
+  InstanceReport,
+  MemberFacts,
+  TierCommand,
+  TierReport,
 } from '@oakestra/contracts';
 import {
   type Arbiter,
@@ -40,8 +38,6 @@ export interface ClusterCoreOptions {
   readonly mintIncarnation: () => string;
   readonly timing?: Partial<ArbiterTiming>;
   readonly reporterTiming?: ReporterTiming;
-  /** Are the values here that the document refers to? Default: yes. */
-  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What a cluster decides: an arbiter over its workers below, a reporter to the root above. Pure. */
@@ -63,7 +59,7 @@ export interface ClusterCore {
 }
 
 export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
-  const { stored, nowMs, hasValues = () => true } = options;
+  const { stored, nowMs } = options;
   const arbiter = createArbiter({
     tier: 'cluster',
     schedule: options.schedule,
@@ -71,7 +67,6 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
     stored,
-    hasValues,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
   // The published table belongs to this life of the process; an incarnation that is minted later needs no new one.
@@ -86,14 +81,9 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
   let toRoot: TierReport[] = [];
 
   const publish = (record: InstanceRecord): void => {
-    const report = reportOf(record, hasValues);
+    const report = reportOf(record);
     const isLazy = report.phase === 'pending' || report.phase === 'starting';
     reporter.set(record.key, report, isLazy ? 'lazy' : 'urgent');
-  };
-
-  const publishAgain = (key: InstanceKey): void => {
-    const record = arbiter.record(key);
-    if (record !== undefined && sealedVersionsOf(record.document).size > 0) publish(record);
   };
 
   for (const record of stored.records) publish(record);
@@ -126,8 +116,6 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
         case 'deploy':
           sawEpoch(command.epoch);
           arbiter.deploy(command);
-          // It may have brought values that were missing.
-          publishAgain(command.key);
           break;
         case 'remove':
           sawEpoch(command.epoch);
@@ -207,7 +195,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
 }
 
 /** What the root is told of a record. */
-function reportOf(record: InstanceRecord, hasValues: (document: ServiceDocument) => boolean): InstanceReport {
+function reportOf(record: InstanceRecord): InstanceReport {
   if (record.wanted === 'running' && record.isUnconfirmed === true) return questionOf(record);
   const owner = placementOf(record, 'owner');
   const isGone = record.wanted === 'removed' && record.phase === 'removed' && record.placements.length === 0;
@@ -218,9 +206,15 @@ function reportOf(record: InstanceRecord, hasValues: (document: ServiceDocument)
     detail: record.detail,
     failures: record.failures,
     sinceMs: record.sinceMs,
-    ...(record.wanted === 'running' && !hasValues(record.document) ? { needsValues: true } : {}),
+    ...(owner === undefined ? whyUnplaced(record) : {}),
     ...workerOf(record, owner),
   };
+}
+
+/** As data: the detail says it for people. */
+function whyUnplaced({ placement }: InstanceRecord): Pick<InstanceReport, 'placement'> {
+  if (placement === undefined) return {};
+  return { placement: { ...placement, rejections: [...placement.rejections] } };
 }
 
 /** Only of the present owner: the root remembers who held which epoch. */

@@ -40,6 +40,7 @@ const cluster = {
   ...{ id: clusterId, name: 'c1', location: '48.1,11.6', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
   ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
+  ...{ availability: 'open' as const, instanceCount: 3 },
 };
 const deployments = createFakeDeployments(clusterId);
 const stopping = new AbortController();
@@ -528,5 +529,34 @@ describe('labels', () => {
     );
     expect((await patch('/clusters/nobody', { a: 'b' })).json().code).toBe('cluster-not-found');
     expect((await call('GET', worker)).json().setLabels).toEqual({});
+  });
+});
+
+describe('clusters that operators care for', () => {
+  const path = `/clusters/${clusterId}`;
+  const availability = async () => (await call('GET', path)).json().availability;
+
+  it('are cordoned, drained and opened again, and the audit tells of it', async () => {
+    expect((await call('POST', `${path}/cordon`)).json().availability).toBe('cordoned');
+    expect((await call('POST', `${path}/drain`)).json()).toMatchObject({
+      availability: 'draining',
+      instanceCount: 3,
+    });
+    expect((await call('DELETE', `${path}/drain`)).statusCode).toBe(204);
+    expect(await availability()).toBe('open');
+    const { items } = (await call('GET', `/audit?objectKind=cluster&objectId=${clusterId}`)).json();
+    expect(items.map(({ action }: { action: string }) => action)).toEqual([
+      ...['cluster.undrain', 'cluster.drain', 'cluster.cordon'],
+    ]);
+  });
+
+  it('that were removed are not there until they are admitted', async () => {
+    expect((await call('DELETE', `${path}?force=true`)).statusCode).toBe(204);
+    expect((await call('GET', path)).statusCode).toBe(404);
+    expect((await call('GET', '/clusters')).json().items).toEqual([]);
+    expect((await call('GET', '/clusters?removed=true')).json().items).toMatchObject([{ id: clusterId }]);
+    expect((await call('POST', `${path}/drain`)).statusCode).toBe(404);
+    expect((await call('POST', `${path}/admission`)).json().availability).toBe('open');
+    expect(await availability()).toBe('open');
   });
 });

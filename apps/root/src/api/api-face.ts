@@ -34,7 +34,7 @@ import { createVisibility } from './visibility.ts';
 
 export interface ApiFaceParts {
   readonly identity: Pick<Identity, 'authenticate' | 'personalTokens' | 'endSessions' | 'rotateSigningKey'>;
-  readonly audit: Pick<AuditJournal, 'read' | 'entry'>;
+  readonly audit: Pick<AuditJournal, 'read' | 'entry' | 'record'>;
   readonly applications: Applications;
   readonly deployments: Deployments;
   readonly clusters: Clusters;

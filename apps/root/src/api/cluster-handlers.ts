@@ -1,4 +1,6 @@
 import { OakestraError } from '@oakestra/contracts';
+import type { ClusterResource } from '@oakestra/contracts/api';
+import type { Availability } from '@oakestra/ownership';
 import type { AuditWriter } from '../audit/index.ts';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
 import { type Fleet, workerNotFound } from '../fleet/index.ts';
@@ -14,13 +16,24 @@ export function clusterHandlers({
 }: {
   readonly clusters: Clusters;
   readonly fleet: Fleet;
-  readonly audit: Pick<AuditWriter, 'entry'>;
+  readonly audit: Pick<AuditWriter, 'entry' | 'record'>;
 }): SomeHandlers<
-  'listClusters' | 'readCluster' | 'labelCluster' | 'listWorkers' | 'readWorker' | 'labelWorker'
+  | 'listClusters'
+  | 'readCluster'
+  | 'labelCluster'
+  | 'cordonCluster'
+  | 'uncordonCluster'
+  | 'drainCluster'
+  | 'undrainCluster'
+  | 'removeCluster'
+  | 'admitCluster'
+  | 'listWorkers'
+  | 'readWorker'
+  | 'labelWorker'
 > {
   const known = (id: string | undefined): ClusterView => {
     const cluster = id === undefined ? undefined : clusters.cluster(id);
-    if (cluster !== undefined) return cluster;
+    if (cluster !== undefined && cluster.availability !== 'removed') return cluster;
     throw new OakestraError('not-found', 'cluster-not-found', `There is no cluster ${id}.`);
   };
 
@@ -36,11 +49,54 @@ export function clusterHandlers({
     return [audit.entry({ actor, action: `${object.kind}.label`, object, details: { changes } })];
   };
 
+  const set = async (
+    { id, name }: ClusterView,
+    { userId, userName, address }: Caller,
+    wanted: { readonly availability: Availability; readonly verb: string; readonly isForced?: boolean },
+  ): Promise<ClusterResource> => {
+    const { availability, verb, isForced = false } = wanted;
+    await clusters.setAvailability(id, availability, { isForced });
+    const actor = { userId, userName, address };
+    const object = { kind: 'cluster', id, name };
+    await audit.record({
+      actor,
+      action: `cluster.${verb}`,
+      object,
+      details: isForced ? { force: true } : {},
+    });
+    return clusterResource(clusters.cluster(id) ?? known(id));
+  };
+
   return {
+    cordonCluster: ({ parameters, caller }) =>
+      set(known(parameters.clusterId), caller, { availability: 'cordoned', verb: 'cordon' }),
+    async uncordonCluster({ parameters, caller }) {
+      await set(known(parameters.clusterId), caller, { availability: 'open', verb: 'uncordon' });
+      return undefined;
+    },
+    drainCluster: ({ parameters, caller }) =>
+      set(known(parameters.clusterId), caller, { availability: 'draining', verb: 'drain' }),
+    async undrainCluster({ parameters, caller }) {
+      await set(known(parameters.clusterId), caller, { availability: 'open', verb: 'undrain' });
+      return undefined;
+    },
+    async removeCluster({ parameters, query, caller }) {
+      const isForced = query.force === 'true';
+      const wanted = { availability: 'removed', verb: 'remove', isForced } as const;
+      await set(known(parameters.clusterId), caller, wanted);
+      return undefined;
+    },
+    async admitCluster({ parameters, caller }) {
+      const removed = clusters.cluster(parameters.clusterId ?? '') ?? known(parameters.clusterId);
+      return removed.availability === 'removed'
+        ? set(removed, caller, { availability: 'open', verb: 'admit' })
+        : clusterResource(removed);
+    },
     async listClusters({ query }) {
-      const wanted = clusters
-        .all()
-        .filter(({ isActive }) => query.active === undefined || String(isActive) === query.active);
+      const listed = query.removed === 'true' ? clusters.removed() : clusters.all();
+      const wanted = listed.filter(
+        ({ isActive }) => query.active === undefined || String(isActive) === query.active,
+      );
       const { items, nextCursor } = pageOf(wanted, ({ name }) => name, query);
       return { items: items.map(clusterResource), nextCursor };
     },

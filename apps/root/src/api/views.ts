@@ -9,7 +9,7 @@ import type {
 } from '@oakestra/contracts/api';
 import type { ApplicationView } from '../applications/index.ts';
 import type { Clusters, ClusterView } from '../clusters/index.ts';
-import type { InstanceView, ServiceView } from '../deployments/index.ts';
+import type { InstanceView, PlacementView, ServiceView } from '../deployments/index.ts';
 import type { EventJournal, JournalEvent } from '../events/index.ts';
 import type { WorkerView } from '../fleet/index.ts';
 
@@ -28,6 +28,7 @@ export function instanceResource(instance: InstanceView, clusters: Clusters): In
     number: instance.number,
     status: instance.status,
     statusDetail: instance.statusDetail,
+    placement: placementResource(instance.placement, clusters),
     revision: instance.revision,
     clusterId: clusterId ?? null,
     clusterName: clusterId === undefined ? null : (clusters.cluster(clusterId)?.name ?? null),
@@ -39,6 +40,21 @@ export function instanceResource(instance: InstanceView, clusters: Clusters): In
     references: instance.sealedReferences.map(({ kind, name, version }) => ({ kind, name, version })),
     hasNewerVersions: instance.hasNewerVersions,
     changedAt: timeOf(instance.modifiedAtMs),
+  };
+}
+
+function placementResource(
+  placement: PlacementView | undefined,
+  clusters: Clusters,
+): InstanceResource['placement'] {
+  if (placement === undefined) return null;
+  const { code, reason, memberKind, rejections } = placement;
+  return {
+    ...{ code, reason },
+    rejections: rejections.map(({ member: id, wanted = null, available = null, ...why }) => ({
+      ...{ member: memberKind, id, ...why, wanted, available },
+      name: memberKind === 'cluster' ? (clusters.cluster(id)?.name ?? null) : null,
+    })),
   };
 }
 

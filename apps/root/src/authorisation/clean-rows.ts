@@ -87,6 +87,12 @@ export const cleanRows: readonly Row[] = [
   { route: 'GET /api/v2/clusters', lines: { all: USERS_READ } },
   { route: `GET ${CLUSTER}`, lines: { all: USERS_READ } },
   { route: `PATCH ${CLUSTER}`, lines: { all: ROOT_ADMINS }, body: () => ({ labels: { zone: 'north' } }) },
+  ...['POST', 'DELETE'].flatMap((method): Row[] => [
+    { route: `${method} ${CLUSTER}/cordon`, lines: { all: ROOT_ADMINS } },
+    { route: `${method} ${CLUSTER}/drain`, lines: { all: ROOT_ADMINS } },
+  ]),
+  { route: `DELETE ${CLUSTER}`, lines: { all: ROOT_ADMINS } },
+  { route: `POST ${CLUSTER}/admission`, lines: { all: ROOT_ADMINS } },
   { route: `GET ${CLUSTER}/workers`, lines: { all: USERS_READ } },
   { route: `GET ${CLUSTER}/workers/:workerId`, lines: { all: USERS_READ } },
   {

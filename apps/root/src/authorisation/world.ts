@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { Sensitive } from '@oakestra/contracts';
-import { createManualClock, type Random, systemDisk, systemRandom } from '@oakestra/daemon';
-import type { Store } from '@oakestra/store';
+import { createManualClock, systemDisk, systemRandom } from '@oakestra/daemon';
 import { openTestStore, recordingLogger, temporaryFolder, testClock } from '@oakestra/store/testing';
 import { openAddresses } from '../addresses/index.ts';
 import { openApplications } from '../applications/index.ts';
@@ -53,6 +52,7 @@ const cluster = {
   ...{ id: CLUSTER_ID, name: 'c1', location: '48.1,11.6,1000', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
   ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
+  ...{ availability: 'open' as const, instanceCount: 3 },
 };
 const service = { microservice_namespace: 'test', virtualization: 'container', code: 'nginx' };
 export const newService = { ...service, microservice_name: 'new' };
@@ -64,22 +64,14 @@ export function slaOf(name: string, fields: object = {}) {
   return { sla_version: 'v2.0', customerID: 'x', applications: [application] };
 }
 
-export interface WorldOptions {
-  /** An empty store with all tables; default: a new SQLite file. */
-  readonly open?: () => Promise<Store<RootSchema>>;
-  readonly random?: Random;
-}
-
 /** Everybody of the tables, each with an application, a service, an instance and a personal access token. */
-export async function createWorld(options: WorldOptions = {}) {
+export async function createWorld() {
   const folder = await temporaryFolder();
-  const opened = await (options.open?.() ??
-    openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations));
+  const opened = await openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations);
   const { store, changes } = counting(opened);
   // Stands still, so that logins last as long as the test.
   const clock = createManualClock();
-  const { random = systemRandom() } = options;
-  const logger = recordingLogger();
+  const [random, logger] = [systemRandom(), recordingLogger()];
   const shared = { store, clock, random, logger };
   const audit = await openAuditJournal(shared);
   const fleet = await openFleet({ ...shared, send: () => {} });
@@ -89,10 +81,11 @@ export async function createWorld(options: WorldOptions = {}) {
     adminPassword: new Sensitive(PASSWORD),
   });
   const deployments = createFakeDeployments(CLUSTER_ID);
+  const clusters = createFakeClusters([cluster]);
   const addresses = await openAddresses(shared);
   const sealedObjects = await openTestSealedObjects({ ...shared, audit, deployments });
   const applications = await openApplications({ ...shared, addresses, identity, deployments });
-  const events = await openEventJournal({ store, clock: { ...testClock, nowMs: clock.nowMs }, logger });
+  const events = await openEventJournal({ store, clock: testClock, logger });
 
   const login = (userName: string, organisation: string) =>
     identity.login({ userName, organisation, password: PASSWORD, address: ADDRESS });
@@ -154,7 +147,7 @@ export async function createWorld(options: WorldOptions = {}) {
 
   return {
     ...{ store, clock, logger, audit, identity, deployments, applications, sealedObjects, events, fleet },
-    clusters: createFakeClusters([cluster]),
+    clusters,
     legacyClusters: createFakeLegacyClusters(CLUSTER_ID),
     isLegacyAddress: () => false,
     credentialsOf: ({ name }: Column): Credentials => credentials.get(name) ?? missing(name),
@@ -167,6 +160,7 @@ export async function createWorld(options: WorldOptions = {}) {
     async reset(): Promise<void> {
       await saved.rows.restore();
       changesSeen = changes();
+      await clusters.setAvailability(CLUSTER_ID, 'open');
       deployments.clear();
       for (const { id, ownerUserId, document } of saved.services) {
         await deployments.registerService({ id, ownerUserId, document });

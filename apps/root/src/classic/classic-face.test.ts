@@ -18,6 +18,7 @@ const cluster = {
   ...{ id: clusterId, name: 'c1', location: '48.1,11.6,1000', address: '192.0.2.7', port: 10_100 },
   ...{ isActive: true, activeWorkers: 2, vcpus: 8, memoryMib: 16_000, cpuPercent: 12.5, memoryPercent: 30 },
   ...{ virtualization: ['docker'], labels: {}, setLabels: {}, lastSeenAtMs: 1_795_334_263_360 },
+  ...{ availability: 'open' as const, instanceCount: 3 },
 };
 const silentCluster = { ...cluster, id: 'f'.repeat(24), name: 'c2', isActive: false };
 const deployments = createFakeDeployments(clusterId);

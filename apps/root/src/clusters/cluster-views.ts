@@ -1,3 +1,4 @@
+import type { FleetCommand } from '@oakestra/contracts';
 import type { DeploymentEngine } from '../deployments/index.ts';
 import type { Fleet } from '../fleet/index.ts';
 import type { Clusters, ClusterView } from './clusters.ts';
@@ -9,11 +10,13 @@ export function createClusterViews({
   deployments,
   fleet,
   lastSeenAtMs,
+  send,
 }: {
   readonly registry: ClusterRegistry;
-  readonly deployments: Pick<DeploymentEngine, 'clusterState'>;
+  readonly deployments: Pick<DeploymentEngine, 'clusterState' | 'setClusterAvailability'>;
   readonly fleet: Pick<Fleet, 'clusterLabels'>;
   readonly lastSeenAtMs: (clusterId: string) => number | undefined;
+  readonly send: (clusterId: string, command: FleetCommand) => void;
 }): Clusters {
   const viewOf = (cluster: RegisteredCluster): ClusterView => {
     const state = deployments.clusterState(cluster.id);
@@ -32,11 +35,19 @@ export function createClusterViews({
       memoryPercent: facts?.memoryPercent ?? 0,
       virtualization: facts?.virtualization ?? [],
       ...fleet.clusterLabels(cluster.id),
+      availability: state?.mark.availability ?? 'open',
+      instanceCount: state?.keys.size ?? 0,
       lastSeenAtMs: lastSeenAtMs(cluster.id),
     };
   };
+  const views = (): ClusterView[] => registry.all().map(viewOf);
   return {
-    all: () => registry.all().map(viewOf),
+    all: () => views().filter(({ availability }) => availability !== 'removed'),
+    removed: () => views().filter(({ availability }) => availability === 'removed'),
+    async setAvailability(id, availability, options = { isForced: false }) {
+      await deployments.setClusterAvailability(id, availability, options);
+      if (availability === 'removed') send(id, { type: 'removed' });
+    },
     cluster(id) {
       const cluster = registry.byId(id);
       return cluster === undefined ? undefined : viewOf(cluster);

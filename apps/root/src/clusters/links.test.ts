@@ -80,6 +80,7 @@ beforeEach(async () => {
     clusterUp: (...args) => void events.push(['up', ...args]),
     clusterDown: (...args) => void events.push(['down', ...args]),
     clusterReport: (...args) => void events.push(['report', ...args]),
+    clusterState: () => undefined,
     incarnation: () => 'r'.repeat(32),
   };
   endpoint = `127.0.0.1:${await links.listen(engine, fleet)}`;

@@ -63,7 +63,7 @@ export interface LegacyAdmission {
 /** What the links tell. */
 export type LinkedEngine = Pick<
   DeploymentEngine,
-  'clusterUp' | 'clusterDown' | 'clusterReport' | 'incarnation'
+  'clusterUp' | 'clusterDown' | 'clusterReport' | 'clusterState' | 'incarnation'
 >;
 
 /** Who is told what clusters say of their workers. */
@@ -158,6 +158,9 @@ export function createClusterLinks(options: ClusterLinksOptions): ClusterLinks {
         connections.set(id, connection);
         engine.clusterUp(id, greeting);
         fleet.clusterUp(id, greeting);
+        if (engine.clusterState(id)?.mark.availability === 'removed') {
+          connection.send(COMMAND_CLASS, 'removed', { type: 'removed' });
+        }
         return;
       }
       // What an older link of the cluster still brings belongs to a session that is over.

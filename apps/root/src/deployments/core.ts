@@ -10,6 +10,7 @@ import {
 import {
   type Arbiter,
   type ArbiterTiming,
+  type Availability,
   createArbiter,
   type DownReason,
   type Effects,
@@ -17,6 +18,7 @@ import {
   type Schedule,
   type StoredState,
 } from '@oakestra/ownership';
+import { requireCleared, requireEmpty } from './cluster-marks.ts';
 import type { RolloutSettings } from './rollout.ts';
 import { createRollouts } from './rollouts.ts';
 import type { ServiceRecord } from './service-record.ts';
@@ -37,8 +39,6 @@ export interface RootCoreOptions {
   readonly timing?: Partial<ArbiterTiming>;
   /** The document that a new instance of a service gets; default: that of the service. */
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
-  /** Are the values known that the document refers to? Default: yes. */
-  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What the root decides: services, their instances, and which cluster each is given to. Pure. */
@@ -63,6 +63,12 @@ export interface RootCore {
   /** Asks for what is missing, removes what is too much: first what does not run, then the youngest. */
   setReplicas(serviceId: string, count: number): void;
 
+  /**
+   * An operator wants it so. Rejects the removal of a cluster that holds instances (`cluster-not-empty`), unless it is
+   * forced: then they are given to others; and the return of one that has not stopped what it had
+   * (`cluster-not-cleared`).
+   */
+  setClusterAvailability(id: string, availability: Availability, isForced: boolean): void;
   clusterUp(id: string, greeting: Greeting): void;
   clusterDown(id: string, reason: DownReason): void;
   clusterHeard(id: string): void;
@@ -94,7 +100,6 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
     stored: options.stored,
-    ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
     timing: ROOT_TIMING,
     ...(options.timing === undefined ? {} : { timing: { ...ROOT_TIMING, ...options.timing } }),
   });
@@ -263,6 +268,12 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       for (const { key } of order.slice(0, Math.max(0, wanted.length - count))) arbiter.unwant(key);
     },
 
+    setClusterAvailability(id, availability, isForced) {
+      const cluster = arbiter.memberState(id);
+      if (availability === 'removed' && !isForced) requireEmpty(cluster);
+      if (cluster?.mark.availability === 'removed' && availability !== 'removed') requireCleared(cluster);
+      arbiter.setAvailability(id, availability);
+    },
     clusterUp: (id, greeting) => arbiter.memberUp(id, greeting),
     clusterDown: (id, reason) => arbiter.memberDown(id, reason),
     clusterHeard: (id) => arbiter.memberHeard(id),

@@ -1,5 +1,13 @@
 import type { SealedReference, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { PlacementNote, Rejection } from '@oakestra/ownership';
 import type { RolloutOutcome, RolloutSettings } from './rollout.ts';
+
+/** Where an instance was put, or why not. */
+export interface PlacementView extends Omit<PlacementNote, 'rejections'> {
+  /** By a cluster about its workers, or by us about the clusters. */
+  readonly memberKind: 'cluster' | 'worker';
+  readonly rejections: readonly Rejection[];
+}
 
 /** What the root knows about one instance, in our own terms; the faces turn it into their shapes. */
 export interface InstanceView {
@@ -8,6 +16,8 @@ export interface InstanceView {
   readonly clusterId: string | undefined;
   readonly status: StatusWord;
   readonly statusDetail: string;
+  /** The last decision about its place; undefined: none yet. */
+  readonly placement: PlacementView | undefined;
   /** Of the service, when it was asked for. */
   readonly revision: number;
   readonly workerId: string | undefined;

@@ -323,3 +323,57 @@ describe('a service that is learned from below', () => {
     await register('3'.repeat(24));
   });
 });
+
+describe('a cluster that an operator cares for', () => {
+  it('is drained also after a restart, and refuses to be removed until it is empty', async () => {
+    const cluster = createTestCluster();
+    link(cluster);
+    await register();
+    await engine.requestInstance(SERVICE);
+    await settle(cluster);
+    const remove = (isForced: boolean) => engine.setClusterAvailability(CLUSTER, 'removed', { isForced });
+    await expect(remove(false)).rejects.toMatchObject({ code: 'cluster-not-empty' });
+    await engine.setClusterAvailability(CLUSTER, 'draining', { isForced: false });
+    engine.stop();
+    engine = await start();
+    expect(engine.clusterState(CLUSTER)?.mark.availability).toBe('draining');
+    const other = createTestCluster('b'.repeat(32));
+    const otherId = 'a'.repeat(24);
+    link(cluster);
+    link(other, otherId);
+    const both = async () => {
+      for (let round = 0; round < 20; round += 1) {
+        await clock.advance(500);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const { cluster: id, command } of sent.splice(0)) {
+          say(id, (id === CLUSTER ? cluster : other).obey(command));
+        }
+      }
+    };
+    await vi.waitFor(async () => {
+      await both();
+      expect(engine.service(SERVICE)?.instances).toMatchObject([{ clusterId: otherId, status: 'RUNNING' }]);
+      expect(engine.clusterState(CLUSTER)?.keys.size).toBe(0);
+    });
+    await remove(false);
+    await engine.setClusterAvailability(CLUSTER, 'open', { isForced: false });
+    engine.clusterDown(CLUSTER, { kind: 'reset' });
+    await remove(false);
+    await expect(engine.setClusterAvailability(CLUSTER, 'open', { isForced: false })).rejects.toMatchObject({
+      code: 'cluster-not-cleared',
+    });
+  });
+
+  it('and why nothing fits is shown as data', async () => {
+    link(createTestCluster());
+    const document = { ...serviceDocument(SERVICE), memory: 99_000 };
+    await engine.registerService({ id: SERVICE, ownerUserId: USER, document });
+    await engine.requestInstance(SERVICE);
+    await vi.waitFor(() =>
+      expect(engine.service(SERVICE)?.instances[0]?.placement).toMatchObject({
+        ...{ code: 'nobody-fits', memberKind: 'cluster' },
+        rejections: [{ member: CLUSTER, code: 'memory', wanted: 99_000, available: 16_000 }],
+      }),
+    );
+  });
+});

@@ -9,7 +9,7 @@ import {
   type TierReport,
 } from '@oakestra/contracts';
 import { type Clock, createRebuildable, type Logger, type Random, randomHex } from '@oakestra/daemon';
-import { createPump, type DownReason, type Notice, type Pump } from '@oakestra/ownership';
+import { type Availability, createPump, type DownReason, type Notice, type Pump } from '@oakestra/ownership';
 import { firstFit } from '@oakestra/scheduling';
 import { probeStore, type Store } from '@oakestra/store';
 import { createChangeFeed } from './change-feed.ts';
@@ -35,8 +35,6 @@ export interface DeploymentEngineOptions {
   readonly dropLinks: () => void;
   /** The document that a new instance of a service gets; default: that of the service. */
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
-  /** Are the values known that the document refers to? Default: yes. */
-  readonly hasValues?: (document: ServiceDocument) => boolean;
   /** Told of everything that happens to services and instances. */
   readonly onEvent?: (event: DeploymentEvent) => void;
   /** A service was learned from below. */
@@ -45,6 +43,12 @@ export interface DeploymentEngineOptions {
 
 /** The running form of the core: state in memory, intents on disk before anyone hears of them. */
 export interface DeploymentEngine extends Deployments {
+  /** Resolves when it is on disk. Rejects `cluster-not-empty` and `cluster-not-cleared`. */
+  setClusterAvailability(
+    id: string,
+    availability: Availability,
+    options: { readonly isForced: boolean },
+  ): Promise<void>;
   clusterUp(id: string, greeting: Greeting): void;
   clusterDown(id: string, reason: DownReason): void;
   clusterHeard(id: string): void;
@@ -137,7 +141,6 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       nowMs: clock.monotonicMs,
       wallMs: clock.nowMs,
       mintIncarnation: () => randomHex(random, 16),
-      ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
       ...(options.documentFor === undefined ? {} : { documentFor: options.documentFor }),
     });
     feed.assume(core.services());
@@ -146,7 +149,10 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       nowMs: clock.monotonicMs,
       setTimer: clock.setTimer,
       durabilityOf: (effects) =>
-        effects.writes.size > 0 || effects.serviceWrites.size > 0 || effects.counter !== undefined
+        effects.writes.size > 0 ||
+        effects.serviceWrites.size > 0 ||
+        effects.marks.size > 0 ||
+        effects.counter !== undefined
           ? effects.durability
           : 'none',
       commit: (effects, done) => {
@@ -258,6 +264,8 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
     removeAllInstances: (serviceId) => ask((core) => core.removeAllInstances(serviceId)),
     setReplicas: (serviceId, count) => ask((core) => core.setReplicas(serviceId, count)),
 
+    setClusterAvailability: (id, availability, { isForced }) =>
+      ask((core) => core.setClusterAvailability(id, availability, isForced)),
     clusterUp: (id, greeting) => run((core) => core.clusterUp(id, greeting)),
     clusterDown: (id, reason) => run((core) => core.clusterDown(id, reason)),
     clusterHeard: (id) => coreNow().clusterHeard(id),

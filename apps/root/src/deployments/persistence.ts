@@ -1,6 +1,7 @@
 import { parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
 import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
+import { loadMarks, markStatements } from './cluster-marks.ts';
 import type { RootEffects } from './core.ts';
 import type { RolloutState } from './rollout.ts';
 import type { DeploymentsSchema } from './schema.ts';
@@ -18,6 +19,7 @@ export async function loadState(
   return {
     ...(await readTierLife(store)),
     members,
+    marks: await loadMarks(store),
     records: rows.map((row) => JSON.parse(row.record) as InstanceRecord),
     services: services.map((row) => ({
       id: row.id,
@@ -63,6 +65,7 @@ export function statementsOf(store: DeploymentsStore, effects: RootEffects): Sta
       );
     }
   }
+  statements.push(...markStatements(store, effects.marks));
   if (effects.counter !== undefined) {
     statements.push(...tierLifeAssignments(store, effects.counter));
   }

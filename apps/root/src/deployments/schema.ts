@@ -19,6 +19,13 @@ export interface DeploymentsSchema {
     /** JSON of the whole record; the other columns are for queries. */
     record: string;
   };
+  /** Clusters of which an operator said something; the others are open. */
+  deployment_clusters: {
+    cluster_id: string;
+    availability: string;
+    /** Our newest epoch number at that time. */
+    marked_at: number;
+  };
 }
 
 export const deploymentsMigrations: Migrations = {
@@ -46,6 +53,16 @@ export const deploymentsMigrations: Migrations = {
   '0004-rollout': {
     async up(db) {
       await db.schema.alterTable('deployment_services').addColumn('rollout', 'text').execute();
+    },
+  },
+  '0005-deployment-clusters': {
+    async up(db) {
+      await db.schema
+        .createTable('deployment_clusters')
+        .addColumn('cluster_id', 'text', (column) => column.primaryKey())
+        .addColumn('availability', 'text', (column) => column.notNull())
+        .addColumn('marked_at', 'bigint', (column) => column.notNull())
+        .execute();
     },
   },
 };

@@ -6,7 +6,7 @@ import {
   sealedVersionsOf,
 } from '@oakestra/contracts';
 import type { InstanceRecord } from '@oakestra/ownership';
-import type { InstanceView, RolloutView, ServiceView } from './deployments.ts';
+import type { InstanceView, PlacementView, RolloutView, ServiceView } from './deployments.ts';
 import { revisionOf } from './rollout.ts';
 import type { ServiceRecord } from './service-record.ts';
 import type { UsageRow } from './usage-book.ts';
@@ -24,6 +24,7 @@ export function instanceView(
     clusterId: record.placements.find((placement) => placement.role === 'owner')?.member,
     status: record.status,
     statusDetail: record.detail,
+    placement: placementView(record),
     revision: revisionOf(record.document),
     workerId: record.workerId ?? undefined,
     workerAddress: record.workerAddress ?? undefined,
@@ -36,6 +37,14 @@ export function instanceView(
     hasNewerVersions: isAhead(present, record.document),
     modifiedAtMs: record.sinceMs,
   };
+}
+
+/** While it has no worker, its cluster knows better. */
+function placementView({ placement, placementBelow, phase }: InstanceRecord): PlacementView | undefined {
+  if (placementBelow !== undefined && phase === 'pending' && placement?.code === 'placed') {
+    return { ...placementBelow, memberKind: 'worker' };
+  }
+  return placement === undefined ? undefined : { ...placement, memberKind: 'cluster' };
 }
 
 export function serviceView(service: ServiceRecord, instances: readonly InstanceView[]): ServiceView {

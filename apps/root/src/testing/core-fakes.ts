@@ -61,6 +61,7 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
 function runningInstance(serviceId: string, number: number, clusterId: string): InstanceView {
   return {
     ...{ serviceId, number, clusterId, status: 'RUNNING', statusDetail: '', logs: 'ready\n' },
+    placement: undefined,
     revision: 1,
     ...{ workerId: 'd'.repeat(24), workerAddress: '192.0.2.9', workerPort: 50_103 },
     ...{ cpuPercent: 1.5, memoryBytes: 1_048_576, diskBytes: 4096, modifiedAtMs: 1_795_334_263_360 },
@@ -70,7 +71,17 @@ function runningInstance(serviceId: string, number: number, clusterId: string): 
 }
 
 export function createFakeClusters(clusters: readonly ClusterView[]): Clusters {
-  return { all: () => clusters, cluster: (id) => clusters.find((cluster) => cluster.id === id) };
+  const views = new Map(clusters.map((cluster) => [cluster.id, cluster]));
+  const all = () => [...views.values()];
+  return {
+    all: () => all().filter(({ availability }) => availability !== 'removed'),
+    removed: () => all().filter(({ availability }) => availability === 'removed'),
+    cluster: (id) => views.get(id),
+    async setAvailability(id, availability) {
+      const cluster = views.get(id);
+      if (cluster !== undefined) views.set(id, { ...cluster, availability });
+    },
+  };
 }
 
 /** One cluster of the original; its reports are read and forgotten. */

@@ -13,7 +13,8 @@ export function verdictOf(world: World, isFinal: boolean): readonly string[] {
     const failure = verdictOn(world, key, records.get(key), isFinal);
     if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
   }
-  return [...failures, ...rollouts(world), ...leftovers(world), ...separations(world)];
+  const others = [...leftovers(world), ...separations(world), ...remainders(world)];
+  return [...failures, ...rollouts(world), ...others];
 }
 
 /** A change of a service comes to an end, and then all its instances are of one revision. */
@@ -29,6 +30,25 @@ function rollouts(world: World): string[] {
     }
   }
   return found;
+}
+
+/** Clusters that are drained or removed hold nothing but jobs that have begun. */
+function remainders(world: World): string[] {
+  const isLeft = new Set(
+    world.clusters.flatMap((cluster) => {
+      const availability = world.availabilityOf(cluster);
+      return availability === 'draining' || availability === 'removed' ? [cluster.id] : [];
+    }),
+  );
+  if (!world.clusters.some((cluster) => world.availabilityOf(cluster) === 'open'))
+    return ['no cluster is open'];
+  return world.root.records().flatMap((record) => {
+    const owner = placementOf(record, 'owner')?.member ?? '';
+    const mayStay = policyOf(record.document).isOneShot;
+    return isLeft.has(owner) && !mayStay
+      ? [`${record.key} is still on ${owner}: ${describe(world, record.key)}`]
+      : [];
+  });
 }
 
 function separations(world: World): string[] {

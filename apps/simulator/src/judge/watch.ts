@@ -5,7 +5,7 @@ import {
   type InstanceKey,
   type TierCommand,
 } from '@oakestra/contracts';
-import { type Effects, type Notice, placementOf, policyOf } from '@oakestra/ownership';
+import { type Effects, type InstanceRecord, type Notice, placementOf, policyOf } from '@oakestra/ownership';
 import type { InstanceEntry } from '@oakestra/worker';
 import type { Container } from '../nodes/container.ts';
 import type { Oracle } from './oracle.ts';
@@ -19,12 +19,15 @@ export interface Watch {
   /** A user asked for it; after a loss of stores the same number may be given once more. */
   requested(key: InstanceKey): void;
   /** A root or cluster started its process. */
-  started(tier: string): void;
+  started(tier: string, records?: Iterable<InstanceRecord>): void;
   /** The store of a tier was put back to an earlier state, or lost. */
   storeChanged(tier: string, options: { readonly isNoticed: boolean }): void;
   tierActed(tier: string, effects: Effects): void;
   ordered(tier: string, member: string, message: TierCommand): void;
 
+  /** An operator removed a cluster by force: he answers for what it still runs. */
+  removedByForce(cluster: string, keys: readonly InstanceKey[]): void;
+  admitted(cluster: string): void;
   announced(worker: string, untilMs: number): void;
   returned(worker: string): void;
   runs(worker: string, key: InstanceKey, container: Container): void;
@@ -62,6 +65,9 @@ export function createWatch(options: {
   const completed = new Set<InstanceKey>();
   /** Who failed to run what, or was out of reach, so that another was chosen. */
   const givenUpOn = new Set<string>();
+  /** Clusters that were removed, and instances of which copies may run there. */
+  const removed = new Set<string>();
+  const vouchedFor = new Set<InstanceKey>();
   /** A store went back without noticing: nothing about the number of copies can be promised from then on. */
   let isAtMostOneLost = false;
   /** A store was lost: a holder that is away for long may be unknown to everyone. */
@@ -124,7 +130,7 @@ export function createWatch(options: {
     const copies = running.get(key)?.size ?? 0;
     const { kind } = policy.onDisconnect;
     const isLimited = kind === 'stop-after' || (kind === 'wait' && !isWaitLost);
-    if (isLimited && copies > 1) {
+    if (isLimited && copies > 1 && !vouchedFor.has(key)) {
       violation(`${key} runs ${copies} times although it says ${kind}`);
     }
     const started = starts.get(key) ?? 0;
@@ -141,7 +147,10 @@ export function createWatch(options: {
     // Where two are worse than none, the older one has to end first; the newer number decides alone when the store
     // knows no more.
     const isLimited = policyOf(container.document).onDisconnect.kind !== 'replace';
-    if (isLimited && (isWaitLost || givenUpOn.has(`${key} ${worker}`))) return true;
+    const cluster = clusterOf(worker);
+    if (removed.has(cluster) || vouchedFor.has(key)) return true;
+    const isGivenUp = givenUpOn.has(`${key} ${worker}`) || givenUpOn.has(`${key} ${cluster}`);
+    if (isLimited && (isWaitLost || isGivenUp)) return true;
     // Only when a newer owner was ready is an older one told to stop; a fenced one has stopped before.
     const isNewer = (claim: Claim) =>
       claim.worker !== worker && compareEpochs(claim.epoch, container.epoch) > 0;
@@ -163,7 +172,11 @@ export function createWatch(options: {
       starts.delete(key);
     },
     hasLostStores: () => isWaitLost,
-    started: (tier) => trace(`${tier} starts`),
+    started(tier, records = []) {
+      trace(`${tier} starts`);
+      // What it had stored, and did not come to say.
+      if (tier === 'root') for (const record of records) oracle.replaced(record.key, record);
+    },
     storeChanged(tier, { isNoticed }) {
       newest.delete(tier);
       isWaitLost = true;
@@ -188,6 +201,11 @@ export function createWatch(options: {
       checkHolder(tier, member, message.key, message.epoch);
       listOf(orders, message.key).push({ worker: member, epoch: message.epoch });
     },
+    removedByForce(cluster, keys) {
+      removed.add(cluster);
+      for (const key of keys) vouchedFor.add(key);
+    },
+    admitted: (cluster) => void removed.delete(cluster),
     announced: (worker, untilMs) => void graces.set(worker, untilMs),
     returned: (worker) => void graces.delete(worker),
     runs(worker, key, container) {
@@ -215,6 +233,9 @@ export function createWatch(options: {
     runningOf: (key) => [...(running.get(key) ?? [])],
   };
 }
+
+/** Workers are named after their cluster. */
+const clusterOf = (worker: string): string => worker.slice(0, worker.indexOf('w'));
 
 function listOf(lists: Map<InstanceKey, Claim[]>, key: InstanceKey): Claim[] {
   let list = lists.get(key);

@@ -72,9 +72,12 @@ export function createRootNode(options: NodeOptions): RootNode {
         mintIncarnation: () => `s${random.below(2 ** 30)}`,
         timing: TIMING,
       }),
-    started: () => watch.started('root'),
+    started: (core) => watch.started('root', core.arbiter.records()),
     durabilityOf: (effects) =>
-      effects.serviceWrites.size > 0 || effects.writes.size > 0 || effects.counter !== undefined
+      effects.serviceWrites.size > 0 ||
+      effects.writes.size > 0 ||
+      effects.marks.size > 0 ||
+      effects.counter !== undefined
         ? effects.durability
         : 'none',
     apply: (before, effects) => withServices(withEffects(before, effects), effects),

@@ -1,5 +1,5 @@
 import type { Epoch, InstanceKey } from '@oakestra/contracts';
-import type { Effects, InstanceRecord, StoredState } from '@oakestra/ownership';
+import type { Effects, InstanceRecord, MemberMark, StoredState } from '@oakestra/ownership';
 import type { ServiceRecord } from '@oakestra/root';
 import type { SeededRandom } from '../virtual/random.ts';
 
@@ -11,6 +11,7 @@ export interface TierStore {
   readonly boots: number;
   readonly records: ReadonlyMap<InstanceKey, InstanceRecord>;
   readonly members: ReadonlySet<string>;
+  readonly marks: ReadonlyMap<string, MemberMark>;
   readonly services: ReadonlyMap<string, ServiceRecord>;
   readonly highestEpoch: Epoch;
   /** The store itself saw that it is a copy of an earlier state. */
@@ -25,6 +26,7 @@ export function emptyStore(random: SeededRandom): TierStore {
     boots: 0,
     records: new Map(),
     members: new Set(),
+    marks: new Map(),
     services: new Map(),
     highestEpoch: { root: 0, cluster: 0 },
     wasRestored: false,
@@ -40,6 +42,7 @@ export function storedState(store: TierStore): StoredState {
     wasRestored,
     records: [...store.records.values()],
     members: [...store.members],
+    marks: [...store.marks],
   };
 }
 
@@ -53,10 +56,19 @@ export function withEffects(before: TierStore, effects: Effects): TierStore {
     }
     records = next;
   }
+  let { marks } = before;
+  if (effects.marks.size > 0) {
+    const next = new Map(marks);
+    for (const [id, mark] of effects.marks) {
+      if (mark === null) next.delete(id);
+      else next.set(id, mark);
+    }
+    marks = next;
+  }
   // What was noticed is settled with the first thing that follows from it.
   return effects.counter === undefined
-    ? { ...before, records }
-    : { ...before, records, ...effects.counter, wasRestored: false };
+    ? { ...before, records, marks }
+    : { ...before, records, marks, ...effects.counter, wasRestored: false };
 }
 
 export function withMember(before: TierStore, id: string): TierStore {

@@ -5,7 +5,6 @@ import type { Logger } from '@oakestra/daemon';
 import { type Runtime, removeLog } from '@oakestra/runtimes';
 import type { InstanceEntry } from '../journal/index.ts';
 import type { LocalNetwork } from '../overlay/index.ts';
-import type { ShownValues } from '../values/index.ts';
 import { createPlaces, type Place } from './places.ts';
 import { labelsOf, runtimeIdOf } from './spec.ts';
 import { startInstance } from './start-instance.ts';
@@ -21,7 +20,6 @@ export interface ExecutorOptions {
   readonly logDirectory: string;
   readonly fileDirectory: string;
   readonly resolvConfPath: string;
-  readonly values: ShownValues;
   readonly onFinished: (key: string, attempt: number, result: ActionResult) => void;
   readonly onProgress: (key: string, attempt: number, detail: string) => void;
   readonly onImagePinned: (key: string, attempt: number, reference: string) => void;
@@ -59,7 +57,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await runtime.remove(place.runtimeId);
     await network.detach(place.runtimeId);
     await rm(hostsPathOf(place.runtimeId), { force: true });
-    await options.values.hide(place.runtimeId);
     place.isDirty = false;
   };
 
@@ -74,9 +71,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await clear(place);
     signal.throwIfAborted();
     place.isDirty = true;
-    const given = await options.values.show(entry.document, runtimeId);
     await startInstance({
-      given,
       ...{ runtime, network, logger, entry, runtimeId, signal },
       paths: {
         logPath: logPathOf(runtimeId),

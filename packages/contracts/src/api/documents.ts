@@ -24,12 +24,29 @@ export const applicationChangesSchema = z.strictObject({
   description: z.string().optional(),
 });
 
+const rejectionSchema = z.object({
+  member: z.enum(['cluster', 'worker']),
+  id: z.string(),
+  name: z.string().nullable(),
+  code: z.string().describe('Stable, such as `memory`, `vcpus`, `runtime`, `cordoned`'),
+  reason: z.string().describe('For people'),
+  wanted: z.union([z.string(), z.number()]).nullable(),
+  available: z.union([z.string(), z.number()]).nullable(),
+});
+
+const placementSchema = z.object({
+  code: z.string().describe('`placed`, `nobody-there`, `nobody-fits`, `stays`'),
+  reason: z.string(),
+  rejections: z.array(rejectionSchema).describe('Who was not chosen, and why; the first 50'),
+});
+
 export const instanceSchema = z.object({
   serviceId: id,
   number: z.int().min(0),
   status: z.enum(STATUS_WORDS),
   statusDetail: z.string().describe('Why it is so, for people'),
   revision: z.int().min(1).describe('Of the service, when this instance was asked for'),
+  placement: placementSchema.nullable().describe('The last decision about its place'),
   clusterId: z.string().nullable(),
   clusterName: z.string().nullable(),
   workerId: z.string().nullable(),
@@ -91,6 +108,10 @@ export const clusterSchema = z.object({
   virtualization: z.array(z.string()),
   labels,
   setLabels,
+  availability: z
+    .enum(['open', 'cordoned', 'draining', 'removed'])
+    .describe('Cordoned: gets nothing new; draining: what it has is moved to others'),
+  instanceCount: z.int().describe('Instances that it holds'),
   lastSeenAt: time.nullable(),
 });
 

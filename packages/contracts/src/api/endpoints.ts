@@ -219,7 +219,11 @@ export const endpoints = {
     path: '/clusters',
     access: 'user',
     summary: 'Clusters, by name',
-    query: z.object({ ...pageQuery, active: z.enum(['true', 'false']).optional() }),
+    query: z.object({
+      ...pageQuery,
+      active: z.enum(['true', 'false']).optional(),
+      removed: z.enum(['true', 'false']).optional().describe('Those that were removed instead'),
+    }),
     reply: pageSchemaOf(clusterSchema),
   },
   readCluster: {
@@ -235,6 +239,53 @@ export const endpoints = {
     access: 'admin',
     summary: 'Set labels of a cluster, or take back what was set',
     body: labelChangesSchema,
+    reply: clusterSchema,
+  },
+  cordonCluster: {
+    method: 'POST',
+    path: '/clusters/{clusterId}/cordon',
+    access: 'admin',
+    summary: 'Give a cluster nothing new',
+    reply: clusterSchema,
+  },
+  uncordonCluster: {
+    method: 'DELETE',
+    path: '/clusters/{clusterId}/cordon',
+    access: 'admin',
+    summary: 'Open a cluster again',
+  },
+  drainCluster: {
+    method: 'POST',
+    path: '/clusters/{clusterId}/drain',
+    access: 'admin',
+    summary: 'Move everything from a cluster to others, and give it nothing new',
+    description:
+      'An instance stays until its replacement runs; where two are not allowed, it ends first. Jobs that have begun end ' +
+      'where they are. What has nowhere to go stays, and its `placement` says why. `instanceCount` tells how far it is.',
+    reply: clusterSchema,
+  },
+  undrainCluster: {
+    method: 'DELETE',
+    path: '/clusters/{clusterId}/drain',
+    access: 'admin',
+    summary: 'Open a cluster again; what has not moved yet stays',
+  },
+  removeCluster: {
+    method: 'DELETE',
+    path: '/clusters/{clusterId}',
+    access: 'admin',
+    summary: 'Remove a cluster that holds nothing any more',
+    description:
+      'With `force` also one that is gone for good with its instances: they are given to others at once, also those ' +
+      'that say `wait` or `stop-after`, on your word that they do not run any more. If it comes back all the same, it ' +
+      'is told to stop what it has.',
+    query: z.object({ force: z.enum(['true', 'false']).optional() }),
+  },
+  admitCluster: {
+    method: 'POST',
+    path: '/clusters/{clusterId}/admission',
+    access: 'admin',
+    summary: 'Let a cluster that was removed take part again',
     reply: clusterSchema,
   },
   listWorkers: {

@@ -1,3 +1,0 @@
-import { describeAnswers } from './testing/describe-answers.ts';
-
-describeAnswers('SQLite');
