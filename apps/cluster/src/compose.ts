@@ -5,9 +5,10 @@ import {
   type Logger,
   lockStateDirectory,
   type Random,
+  systemDisk,
   watchEventLoopLag,
 } from '@oakestra/daemon';
-import { readTlsIdentity } from '@oakestra/pki';
+import { createSealer, openSealingKeys, readTlsIdentity, type Sealer } from '@oakestra/pki';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { createClusterApi } from './api/index.ts';
 import { createEmbeddedBroker } from './broker/index.ts';
@@ -20,6 +21,7 @@ import {
 } from './instances/index.ts';
 import type { ClusterSettings } from './settings.ts';
 import { createUplink } from './uplink/index.ts';
+import { type ValuesSchema, valuesMigrations } from './values/index.ts';
 import {
   createWorkerSessions,
   openWorkerLabels,
@@ -66,9 +68,9 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       keyPath: join(tlsDirectory, 'key.pem'),
     });
 
-    const store: Store<InstancesSchema & WorkersSchema> = await openSqliteStore({
+    const store: Store<InstancesSchema & ValuesSchema & WorkersSchema> = await openSqliteStore({
       path: join(settings.stateDirectory, 'cluster.db'),
-      migrations: { ...instancesMigrations, ...workersMigrations },
+      migrations: { ...instancesMigrations, ...valuesMigrations, ...workersMigrations },
       logger,
       clock,
       random,
@@ -127,7 +129,8 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       fleet,
     });
     engine = await startInstances({
-      store: store as unknown as Store<InstancesSchema>,
+      store: store as unknown as Store<InstancesSchema & ValuesSchema>,
+      sealer: openSealerOnce(join(settings.stateDirectory, 'value-keys')),
       clock,
       random,
       logger,
@@ -175,5 +178,19 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       apiPort: settings.apiPort,
       mqttPort: settings.mqttPort,
     });
+  };
+}
+
+/** The key is made when it is needed first: most clusters never see a value. */
+function openSealerOnce(path: string): () => Promise<Sealer> {
+  let opening: Promise<Sealer> | undefined;
+  return () => {
+    opening ??= openSealingKeys(systemDisk(), path)
+      .then(createSealer)
+      .catch((error: unknown) => {
+        opening = undefined;
+        throw error;
+      });
+    return opening;
   };
 }

@@ -22,6 +22,7 @@ import { openControlSocket } from './maintenance/index.ts';
 import { openLeadership, requireLeader } from './open-leadership.ts';
 import { createMetrics, operationsFace } from './operations/index.ts';
 import { openRootStore } from './root-store.ts';
+import { openSealer } from './sealing.ts';
 import type { RootSettings } from './settings.ts';
 import type { RootTerm } from './term.ts';
 
@@ -69,6 +70,7 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     audit,
     disk: systemDisk(),
     stateDir: stateDirectory,
+    sealer: store.capabilities.sharedByProcesses ? await openSealer(settings) : undefined,
     clock,
     random,
     logger,
@@ -96,7 +98,14 @@ async function startRoot(context: Omit<RootContext, 'lifecycle'>, teardown: Tear
     isLegacyAddress: addressMatcher(settings.allowLegacy),
   };
 
-  const http = createDualServer(tls, clock);
+  const http = createDualServer(tls, clock, {
+    // Where only this port is open, clusters come in here.
+    onGrpc(socket) {
+      if (peers !== undefined) peers.clusters.take(socket);
+      else if (leadership.term() === undefined) socket.destroy();
+      else leadership.term()?.takeCluster(socket);
+    },
+  });
   const metrics = createMetrics({
     deployments: { services: () => leadership.term()?.deployments.services() ?? [] },
     clusters: { all: () => leadership.term()?.clusters.all() ?? [] },

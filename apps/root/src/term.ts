@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { messageOf } from '@oakestra/contracts';
+import { messageOf, sealedReferencesOf } from '@oakestra/contracts';
 import { type Clock, composedPart, type Logger, type Random, watchEventLoopLag } from '@oakestra/daemon';
 import type { TlsIdentity } from '@oakestra/pki';
 import { openAddresses } from './addresses/index.ts';
@@ -113,6 +113,8 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
             ? legacyClusters.send(clusterId, command)
             : courier(clusterId, command),
         documentFor: sealedObjects.pinned,
+        hasValues: (document) =>
+          sealedReferencesOf(document).every((one) => sealedObjects.newestVersion(one) !== undefined),
         dropLinks() {
           links.dropAll();
           legacyClusters.dropAll();

@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { composeRoot } from './compose.ts';
 import { exportIdentity, importIdentity } from './maintenance/index.ts';
 import type { RootSettings } from './settings.ts';
-import { createTestCluster } from './testing/test-cluster.ts';
+import { createTestCluster, runningInstance, startOriginalCluster } from './testing/index.ts';
 
 const PASSWORD = 'correct horse battery staple';
 const SERVER_NAME = 'root.oakestra.internal';
@@ -62,7 +62,7 @@ interface TestRoot {
 let token: string;
 
 /** The first one makes the identity that the others take over. */
-async function startRoot(name: string): Promise<TestRoot> {
+async function startRoot(name: string, changes: Partial<RootSettings> = {}): Promise<TestRoot> {
   const stateDirectory = join(folder.path, name);
   const archive = join(folder.path, 'identity');
   if (name !== 'first') {
@@ -77,7 +77,8 @@ async function startRoot(name: string): Promise<TestRoot> {
   });
   const lifecycle = createLifecycle({ logger, clock });
   composeRoot({
-    ...{ version: 'test', settings: settingsOf(stateDirectory), lifecycle, logger, clock, random },
+    ...{ version: 'test', settings: { ...settingsOf(stateDirectory), ...changes } },
+    ...{ lifecycle, logger, clock, random },
   });
   await lifecycle.start();
   running.push(lifecycle);
@@ -285,6 +286,42 @@ describe('two roots on one PostgreSQL', () => {
     expect(cluster.commands.filter(({ type }) => type === 'deploy')).toHaveLength(1);
     const { items } = await second.call<{ items: { address: string }[] }>('GET', '/api/v2/clusters');
     expect(items).toMatchObject([{ address: '127.0.0.1' }]);
+  });
+
+  it('reach it through the port of the API as well', async () => {
+    const first = await startRoot('first');
+    const second = await startRoot('second');
+    await startCluster([second.apiPort]);
+    const serviceId = await submit(first, 'oneport');
+    await first.call('POST', `/api/service/${serviceId}/instance`);
+    await vi.waitFor(async () => {
+      expect(await instancesOf(second, serviceId)).toMatchObject([{ number: 0, status: 'RUNNING' }]);
+    }, WAIT);
+  });
+
+  it('take a cluster of the original that knows only the root that does not lead', async () => {
+    const legacy = { allowLegacy: ['127.0.0.1'] };
+    const first = await startRoot('first', legacy);
+    const second = await startRoot('second', legacy);
+    const original = await startOriginalCluster();
+    try {
+      const id = await original.register(second.clusterPort, 'old');
+      original.reportEvery(100, second.apiPort, id);
+      const serviceId = await submit(first, 'legacy');
+      await first.call('POST', `/api/service/${serviceId}/instance`);
+      await vi.waitFor(() => expect(original.jobs.get(serviceId)?.instances).toHaveLength(1), WAIT);
+      original.jobs.get(serviceId)?.instances.splice(0, 1, runningInstance(0));
+      await vi.waitFor(async () => {
+        expect(await instancesOf(second, serviceId)).toMatchObject([{ number: 0, status: 'RUNNING' }]);
+      }, WAIT);
+      // The next leader goes on where this one ends.
+      await first.stop();
+      await vi.waitFor(async () => expect(await second.leads()).toBe(true), WAIT);
+      await second.call('DELETE', `/api/service/${serviceId}/instance/0`);
+      await vi.waitFor(() => expect(original.jobs.has(serviceId)).toBe(false), WAIT);
+    } finally {
+      await original.stop();
+    }
   });
 
   it('hand over in order: nothing that was answered is lost, and clusters go to the new leader', async () => {

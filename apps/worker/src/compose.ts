@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composedPart, lockStateDirectory, randomHex, systemDisk, type Teardown } from '@oakestra/daemon';
-import { readTlsIdentity } from '@oakestra/pki';
+import { createSealer, openSealingKeys, readTlsIdentity } from '@oakestra/pki';
 import { startLogRotation } from '@oakestra/runtimes';
 import type { WorkerContext } from './context.ts';
 import { createDownlink, type Downlink } from './downlink/index.ts';
@@ -10,6 +10,8 @@ import { createUsageSampler, type InstanceEngine, startInstances } from './insta
 import { openJournal } from './journal/index.ts';
 import { openRuntime } from './open-runtime.ts';
 import { createLocalNetwork, readInstanceResolvConf } from './overlay/index.ts';
+import { valueFolderOf } from './settings.ts';
+import { createShownValues, ensureMemoryFolder, openValueFiles } from './values/index.ts';
 
 /** Telling the cluster takes a second where it does not answer. */
 const DOWNLINK_STOP_MS = 1300;
@@ -127,7 +129,18 @@ async function startWorker(context: WorkerContext, teardown: Teardown, signal: A
     return engine;
   };
 
+  const valueFiles = await openValueFiles({
+    disk: systemDisk(),
+    directory: join(stateDirectory, 'values'),
+    openSealer: async (keyFile) => createSealer(await openSealingKeys(systemDisk(), keyFile)),
+  });
   engine = await startInstances({
+    valueFiles,
+    shownValues: createShownValues({
+      values: valueFiles,
+      directory: valueFolderOf(settings),
+      ensureDirectory: ensureMemoryFolder,
+    }),
     journal,
     runtime,
     network,

@@ -5,7 +5,8 @@ import type { Clock, Logger, Random } from '@oakestra/daemon';
 import { readCgroupLayout, removeCgroup } from '@oakestra/host';
 import { openRuntime } from './open-runtime.ts';
 import { createLocalNetwork } from './overlay/index.ts';
-import type { WorkerSettings } from './settings.ts';
+import { valueFolderOf, type WorkerSettings } from './settings.ts';
+import { removeMemoryFolder } from './values/index.ts';
 
 /**
  * Removes every instance of this worker, its images and its network; the folder of its state is the caller's. The worker must not run. Goes on
@@ -40,6 +41,7 @@ export async function purgeWorker(options: {
     await network.purge();
     await network.close();
   });
+  await attempt('files of secrets', () => removeMemoryFolder(valueFolderOf(settings)));
   return failures;
 }
 

@@ -105,3 +105,7 @@ export const workerSettings = defineSettings({
 });
 
 export type WorkerSettings = SettingsValues<typeof workerSettings>;
+
+/** Where instances find the files of their secrets: in memory, and apart from other workers of this machine. */
+export const valueFolderOf = ({ networkPrefix }: Pick<WorkerSettings, 'networkPrefix'>): string =>
+  `/run/oakestra/${networkPrefix}-values`;

@@ -5,6 +5,10 @@ import { eventually, runCommand } from '@oakestra/testbed';
 const HOST = '(otb[0-9a-z]+-[0-9a-z]{3}n[0-9a-z]{2})';
 const NAMESPACES = '/run/netns';
 const RUNC = '/run/containerd/runc';
+/** Where workers show the files of secrets. */
+const VALUES = '/run/oakestra';
+
+export const valueFolderOf = (networkPrefix: string): string => join(VALUES, `${networkPrefix}-values`);
 
 /**
  * Removes what instances of killed test runs left: their names carry the host they were on, and that is gone since
@@ -14,6 +18,10 @@ export async function sweepInstances(): Promise<void> {
   const isGone = (host: string | undefined) => host !== undefined && !existsSync(join(NAMESPACES, host));
   for (const name of list(NAMESPACES)) {
     if (isGone(new RegExp(`^oak-${HOST}`).exec(name)?.[1])) await removeNamespaces(name);
+  }
+  for (const name of list(VALUES)) {
+    if (isGone(new RegExp(`^oak-${HOST}-values$`).exec(name)?.[1]))
+      await removeValues(name.replace(/-values$/, ''));
   }
   for (const folder of [RUNC, ...cgroupRoots()]) {
     for (const name of list(folder)) {
@@ -63,6 +71,13 @@ function removeTree(folder: string): void {
 /** Removes the folder that runc keeps for a namespace of containerd, outside of containerd's own; nothing runs there by now. */
 export function removeRuncFolder(containerdNamespace: string): void {
   rmSync(join(RUNC, containerdNamespace), { recursive: true, force: true });
+}
+
+/** Forgets the files of secrets, as a machine without power does. */
+export async function removeValues(networkPrefix: string): Promise<void> {
+  const folder = valueFolderOf(networkPrefix);
+  await runCommand('umount', ['--lazy', folder], { okCodes: [0, 1, 32] });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Removes the network namespaces of instances whose names begin so. */

@@ -9,14 +9,20 @@ import {
   type TestHost,
   type TestNetwork,
 } from '@oakestra/testbed';
-import { ensureBuild } from '../program.ts';
+import { ensureBuild, runOakestra } from '../program.ts';
 import {
   type ApiClient,
   type ApplicationDocument,
   createApiClient,
   type InstanceDocument,
 } from './api-client.ts';
-import { removeCgroups, removeNamespaces, removeRuncFolder, sweepInstances } from './clean-up.ts';
+import {
+  removeCgroups,
+  removeNamespaces,
+  removeRuncFolder,
+  removeValues,
+  sweepInstances,
+} from './clean-up.ts';
 import { type LoopbackRegistry, startLoopbackRegistry } from './loopback-registry.ts';
 import { instanceIdOf, type ServiceWish, slaOf } from './sla.ts';
 import { createTierProcess, type TierProcess } from './tier-process.ts';
@@ -25,7 +31,12 @@ import { createWorkerNode, type RunningTask, type WorkerNode } from './worker-no
 export interface InstallationOptions {
   /** Default 1. */
   readonly workers?: number;
-  /** Further flags, environment variables and state directories, by name of the process: `root`, `cluster`, `worker1`. */
+  /**
+   * Roots beside the first, which all have the identity of the first one, made by `export-identity`. They need a
+   * database (`env`). Default 0.
+   */
+  readonly furtherRoots?: number;
+  /** Further flags, environment variables and state directories, by name of the process: `root`, `root2`, `cluster`, `worker1`. */
   readonly flags?: Readonly<Record<string, readonly string[]>>;
   readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly stateDirectories?: Readonly<Record<string, string>>;
@@ -63,12 +74,15 @@ export interface Installation {
   readonly authority: TestAuthority;
   readonly registry: LoopbackRegistry;
   readonly root: TierProcess;
+  readonly furtherRoots: readonly TierProcess[];
   readonly cluster: TierProcess;
   readonly workers: readonly WorkerNode[];
   /** The first worker. */
   readonly worker: WorkerNode;
   readonly client: TestHost;
   readonly api: ApiClient;
+  /** A client of one of the roots. */
+  apiOf(root: TierProcess): ApiClient;
   readonly tiers: Readonly<Record<'root' | 'cluster' | 'worker', TierProcess>>;
   readonly imageCache: string;
   /** Starts whatever does not run. */
@@ -125,8 +139,10 @@ export async function openInstallation(options: InstallationOptions = {}): Promi
 
 async function build(testbed: Testbed, options: InstallationOptions): Promise<Installation> {
   const workerCount = options.workers ?? 1;
-  const network = await testbed.network({ hosts: 3 + workerCount });
+  const furtherCount = options.furtherRoots ?? 0;
+  const network = await testbed.network({ hosts: 3 + workerCount + furtherCount });
   const [rootHost, clusterHost, ...others] = network.hosts;
+  const furtherHosts = others.splice(0, furtherCount);
   const client = others.pop();
   if (rootHost === undefined || clusterHost === undefined || client === undefined)
     throw new Error('no hosts');
@@ -150,18 +166,18 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
       role,
       name,
       stateDirectory:
-        role === 'root' ? rootState : (options.stateDirectories?.[name] ?? join(testbed.directory, name)),
+        name === 'root' ? rootState : (options.stateDirectories?.[name] ?? join(testbed.directory, name)),
       flags: [...identity, ...flags, ...(options.flags?.[name] ?? [])],
       env: options.env?.[name] ?? {},
     });
   };
 
-  const [registry, root, cluster, workers] = await Promise.all([
+  const clusterPorts = [rootHost, ...furtherHosts].map(({ address }) => `${address}:${ROOT_CLUSTER_PORT}`);
+  const [registry, root, furtherRoots, cluster, workers] = await Promise.all([
     startLoopbackRegistry(testbed, others),
     processOf('root', rootHost, []),
-    processOf('cluster', clusterHost, [
-      ...['--name', 'cluster', '--root', `${rootHost.address}:${ROOT_CLUSTER_PORT}`],
-    ]),
+    Promise.all(furtherHosts.map((host, index) => processOf(`root${index + 2}`, host, []))),
+    processOf('cluster', clusterHost, [...['--name', 'cluster', '--root', clusterPorts.join(',')]]),
     Promise.all(
       others.map(async (host, index) => {
         const name = `worker${index + 1}`;
@@ -172,6 +188,7 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
         testbed.defer(`runc's folder for ${groupName}`, () => removeRuncFolder(groupName));
         const networkPrefix = `oak-${unique}`;
         testbed.defer(`network namespaces ${networkPrefix}`, () => removeNamespaces(networkPrefix));
+        testbed.defer(`files of secrets ${networkPrefix}`, () => removeValues(networkPrefix));
         // Taken away before the groups and networks that its containers live in.
         const containerd = await testbed.containerd({ name: `c${index + 1}`, host });
         const process = await processOf(name, host, [
@@ -188,12 +205,14 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
   const [worker] = workers;
   if (worker === undefined) throw new Error('an installation has at least one worker');
 
-  const api = createApiClient({
-    host: rootHost.address,
-    port: ROOT_API_PORT,
-    caPem: authority.caPem,
-    password: async () => (await readFile(join(rootState, 'admin-password'), 'utf8')).trim(),
-  });
+  const apiOf: Installation['apiOf'] = ({ host }) =>
+    createApiClient({
+      host: host.address,
+      port: ROOT_API_PORT,
+      caPem: authority.caPem,
+      password: async () => (await readFile(join(rootState, 'admin-password'), 'utf8')).trim(),
+    });
+  const api = apiOf(root);
 
   const instance: Installation['instance'] = async ({ serviceId, number }) =>
     (await api.service(serviceId)).instance_list.find((one) => one.instance_number === number);
@@ -269,7 +288,7 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
   };
 
   const tiers = { root, cluster, worker: worker.process };
-  const processes = [root, cluster, ...workers.map((node) => node.process)];
+  const processes = [root, ...furtherRoots, cluster, ...workers.map((node) => node.process)];
   const startAll = async (): Promise<void> => {
     await Promise.all(processes.filter((one) => !one.isRunning()).map((one) => one.start()));
   };
@@ -286,6 +305,14 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
     );
   };
 
+  if (furtherRoots.length > 0) {
+    await root.start();
+    const archive = join(testbed.directory, 'root-identity');
+    await runOakestra(['root', 'export-identity', archive, '--state-directory', rootState]);
+    for (const { stateDirectory } of furtherRoots) {
+      await runOakestra(['root', 'import-identity', archive, '--state-directory', stateDirectory]);
+    }
+  }
   await startAll();
   await untilConnected();
   return {
@@ -294,11 +321,13 @@ async function build(testbed: Testbed, options: InstallationOptions): Promise<In
     authority,
     registry,
     root,
+    furtherRoots,
     cluster,
     workers,
     worker,
     client,
     api,
+    apiOf,
     tiers,
     imageCache: join(testbed.directory, 'image-cache'),
     startAll,

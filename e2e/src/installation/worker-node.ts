@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, type TestContainerd, type TestHost } from '@oakestra/testbed';
-import { removeCgroups, removeNamespaces } from './clean-up.ts';
+import { removeCgroups, removeNamespaces, removeValues, valueFolderOf } from './clean-up.ts';
 import { cutPower } from './power-cut.ts';
 import type { TierProcess } from './tier-process.ts';
 
@@ -99,8 +99,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
 
   const inFolder = (name: string, ignored: readonly string[] = []): string[] => {
     const folder = join(options.stateDirectory ?? worker.stateDirectory, name);
-    if (!existsSync(folder)) return [];
-    return (readdirSync(folder, { recursive: true }) as string[]).filter((one) => !ignored.includes(one));
+    return filesIn(folder).filter((one) => !ignored.includes(one));
   };
 
   const traces = async (): Promise<string[]> => {
@@ -116,6 +115,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
       ...(await orphans()).map((process) => `process ${process}`),
       ...inFolder('logs').map((name) => `log ${name}`),
       ...inFolder('files', ['resolv.conf']).map((name) => `file ${name}`),
+      ...filesIn(valueFolderOf(options.networkPrefix)).map((name) => `file of a secret ${name}`),
       ...inFolder('runtime').map((name) => `runtime state ${name}`),
     ];
   };
@@ -164,10 +164,15 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
       }[];
       for (const { ifname } of bridges) await host.exec('ip', ['link', 'delete', ifname]);
       await removeNamespaces(options.networkPrefix);
+      await removeValues(options.networkPrefix);
       removeCgroups(options.groupName);
       await containerd.start();
     },
   };
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]) : [];
 }
 
 function startTimeOf(pid: number): string | undefined {

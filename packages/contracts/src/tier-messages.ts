@@ -108,6 +108,8 @@ export const instanceReportSchema = z.object({
   failures: z.int().min(0).optional(),
   workerId: z.string().optional(),
   workerAddress: z.string().optional(),
+  /** It lacks values that its document refers to: repeat the order, with them. */
+  needsValues: z.boolean().optional(),
   /** Unix milliseconds at the reporter. */
   sinceMs: z.number().optional(),
   /** The last decision about its place there, where that is not simply a place. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -125,6 +125,34 @@ describe('one port for TLS and plaintext', () => {
     const kinds = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? 'http' : 'https'));
     const answers = await Promise.all(kinds.map((kind, index) => ask(kind as 'http', `/${index}`)));
     expect(answers).toEqual(kinds.map((kind, index) => `${kind} /${index} 0`));
+  });
+
+  it('waits for a handshake that comes in pieces', async () => {
+    const direct = port;
+    const slow = createServer((client) => {
+      const upstream = connect({ port: direct, host: '127.0.0.1', noDelay: true });
+      clients.push(client, upstream);
+      upstream.pipe(client);
+      let queue = Promise.resolve();
+      client.on('data', (chunk: Buffer) => {
+        queue = queue.then(async () => {
+          for (let at = 0; at < chunk.length; at += 40) {
+            upstream.write(chunk.subarray(at, at + 40));
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        });
+      });
+      for (const socket of [client, upstream]) socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    port = (slow.address() as AddressInfo).port;
+    try {
+      expect(await ask('https', '/slow')).toBe('https /slow 0');
+    } finally {
+      port = direct;
+      slow.close();
+      for (const client of clients.splice(0)) client.destroy();
+    }
   });
 
   it.each(['http', 'https'] as const)('loses nothing of a large request over %s', async (kind) => {

@@ -1,16 +1,20 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { offeredProtocols } from './client-hello.ts';
 import type { Clock } from './clock.ts';
 
 /** First byte of a TLS record that carries a handshake, and so of every TLS connection. */
 const TLS_HANDSHAKE = 0x16;
 
 export interface SniffingServerOptions {
-  /** Gets each connection that begins with TLS: `handOverTo(httpsServer)`. */
-  readonly onTls: (socket: Socket) => void;
+  /**
+   * Gets each connection that begins with TLS, and the application protocols that the client offers:
+   * `handOverTo(httpsServer)`.
+   */
+  readonly onTls: (socket: Socket, offered: readonly string[]) => void;
   /** Gets every other connection: `handOverTo(httpServer)`. */
   readonly onPlain: (socket: Socket) => void;
   readonly clock: Clock;
-  /** A connection that has sent nothing for this long is cut. Default 10 s. */
+  /** A connection that has not said for this long what it is, is cut. Default 10 s. */
   readonly firstByteTimeoutMs?: number;
   /** Connections beyond this number are refused. Default: as many as the system allows. */
   readonly maxConnections?: number;
@@ -33,6 +37,8 @@ export interface SniffingServer {
   close(drainMs?: number): Promise<void>;
   /** Treats a connection that came in elsewhere like those of its own port. It need not listen. */
   take(socket: Socket): void;
+  /** Leaves a connection to somebody else altogether: it is not cut with the others. */
+  release(socket: Socket): void;
   /** Open connections, those handed over included. */
   readonly connections: number;
 }
@@ -101,13 +107,17 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
   const sniff = (socket: Socket) => {
     const cut = () => socket.destroy();
     const cancelTimer = clock.setTimer(firstByteTimeoutMs, cut);
+    let seen: Buffer = Buffer.alloc(0);
     const onReadable = () => {
       const chunk: Buffer | null = socket.read();
       if (chunk === null) return;
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+      const offered = seen[0] === TLS_HANDSHAKE ? offeredProtocols(seen) : undefined;
+      if (offered === 'incomplete') return;
       settle();
-      socket.unshift(chunk);
+      socket.unshift(seen);
       // One tick later the stream has forgotten our listener, and would no longer overrule a receiver that pauses it.
-      process.nextTick(handOver, socket, chunk[0] === TLS_HANDSHAKE);
+      process.nextTick(handOver, socket, offered);
     };
     const settle = () => {
       cancelTimer();
@@ -118,9 +128,10 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
     socket.on('readable', onReadable).on('end', cut).on('close', settle);
   };
 
-  const handOver = (socket: Socket, isTls: boolean) => {
+  const handOver = (socket: Socket, offered: readonly string[] | undefined) => {
     if (socket.destroyed) return;
-    (isTls ? options.onTls : options.onPlain)(socket);
+    if (offered === undefined) options.onPlain(socket);
+    else options.onTls(socket, offered);
   };
 
   const emptied = new Promise<void>((resolve) => {
@@ -156,6 +167,9 @@ export function createSniffingServer(options: SniffingServerOptions): SniffingSe
         });
       }),
     take,
+    release(socket) {
+      if (sockets.delete(socket) && sockets.size === 0) onEmpty();
+    },
     close(drainMs = 0) {
       closing ??= closeOnce(drainMs);
       return closing;

@@ -8,6 +8,7 @@ import type {
   MemberFacts,
   Page,
   RemoveCommand,
+  ServiceDocument,
 } from '@oakestra/contracts';
 import { createAgenda } from './agenda.ts';
 import type { ArbiterContext } from './context.ts';
@@ -49,6 +50,8 @@ export interface ArbiterOptions {
   readonly timing?: Partial<ArbiterTiming>;
   readonly suspicion?: SuspicionSettings;
   readonly stored: StoredState;
+  /** Are the values at hand that the document refers to, so that a member can be given them? Default: yes. */
+  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What a tier finds in its store at start. */
@@ -149,6 +152,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     epochs,
     membership,
     schedule: options.schedule,
+    hasValues: options.hasValues ?? (() => true),
     nowMs,
     wallMs: options.wallMs,
     member: membership.get,

@@ -1,3 +1,4 @@
+import type { InstanceReport } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
 import { fenceMsOf, isNeverFenced } from './epochs.ts';
 import { policyOf } from './policy.ts';
@@ -40,6 +41,18 @@ function mayStillRunElsewhere(context: ArbiterContext, record: InstanceRecord): 
   if (context.nowMs() >= untilMs) return false;
   if (Number.isFinite(untilMs)) context.wake(record.key, untilMs);
   return true;
+}
+
+/** The holder lost the values that the document refers to, or never had them: only an order brings them. */
+export function giveMissingValues(
+  context: ArbiterContext,
+  record: InstanceRecord,
+  placement: Placement,
+  report: InstanceReport,
+): void {
+  if (report.needsValues === true && context.hasValues(record.document)) {
+    orderDeploy(context, record, placement);
+  }
 }
 
 /** Gives a placement a newer epoch, so that it is the proof against an older one. */

@@ -1,4 +1,4 @@
-import type { InstanceKey, TierCommand } from '@oakestra/contracts';
+import type { InstanceKey, ServiceDocument, TierCommand } from '@oakestra/contracts';
 import type { EffectCollector } from './effects.ts';
 import type { EpochIssuer } from './epochs.ts';
 import type { Member, Membership } from './members.ts';
@@ -17,6 +17,7 @@ export interface ArbiterContext {
   readonly epochs: EpochIssuer;
   readonly membership: Membership;
   readonly schedule: Schedule;
+  hasValues(document: ServiceDocument): boolean;
   nowMs(): number;
   wallMs(): number;
   member(id: string): Member | undefined;

@@ -76,8 +76,9 @@ export function deploy(context: ArbiterContext, command: DeployCommand): void {
   if (isKnown && isNewer) next = withNewAuthority(record, command, isRevived);
   if (next.wanted === 'running') next = confirmed(withHolderFromAbove(next, command.lastHolder));
   if (isKnown && next === record) {
-    // Repeated or late: the present row is the answer.
+    // Repeated or late: the present row is the answer. It may have brought values that a member waits for.
     context.effects.notice({ kind: 'changed', key: record.key });
+    context.decide(command.key);
     return;
   }
   context.save(next, 'full');

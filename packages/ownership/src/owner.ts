@@ -1,6 +1,6 @@
 import type { InstanceReport } from '@oakestra/contracts';
 import { believe, isOutdated } from './believe.ts';
-import { orderDeploy, reassert } from './commands.ts';
+import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { giveUp, mustWait } from './doubt.ts';
 import { fenceMsOf, isNeverFenced } from './epochs.ts';
@@ -33,6 +33,7 @@ export function settleOwner(context: ArbiterContext, start: InstanceRecord): Ins
     if (report.phase !== 'running' && mustWait(context, record)) return record;
     return reassert(context, record, placement).record;
   }
+  giveMissingValues(context, record, placement, report);
   return moveWhenItKeepsFailing(context, record, placement, report);
 }
 

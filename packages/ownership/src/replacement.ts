@@ -1,4 +1,4 @@
-import { orderDeploy, reassert } from './commands.ts';
+import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
 import { isLeaving } from './members.ts';
 import { choose, PLACED, placedNote } from './placing.ts';
@@ -71,7 +71,8 @@ export function settleReplacement(context: ArbiterContext, record: InstanceRecor
     report !== undefined &&
     report.phase !== 'removed' &&
     comparePlacements(context.tier, report.epoch, replacement.epoch) >= 0;
-  if (!isKnownThere) orderDeploy(context, record, replacement);
+  if (isKnownThere) giveMissingValues(context, record, replacement, report);
+  else orderDeploy(context, record, replacement);
   return record;
 }
 

@@ -44,6 +44,8 @@ export interface InstanceSpec {
   readonly networkNamespacePath?: string;
   readonly resolvConfPath?: string;
   readonly hostsPath?: string;
+  /** Files of this host that the instance sees, read-only. */
+  readonly files?: readonly { readonly hostPath: string; readonly path: string }[];
   /** Standard output and error are appended here. */
   readonly logPath: string;
   readonly labels: InstanceLabels;

@@ -1,11 +1,13 @@
-import type {
-  Epoch,
-  Greeting,
-  InstanceKey,
-  InstanceReport,
-  MemberFacts,
-  TierCommand,
-  TierReport,
+import {
+  type Epoch,
+  type Greeting,
+  type InstanceKey,
+  type InstanceReport,
+  type MemberFacts,
+  type ServiceDocument,
+  sealedVersionsOf,
+  type TierCommand,
+  type TierReport,
 } from '@oakestra/contracts';
 import {
   type Arbiter,
@@ -38,6 +40,8 @@ export interface ClusterCoreOptions {
   readonly mintIncarnation: () => string;
   readonly timing?: Partial<ArbiterTiming>;
   readonly reporterTiming?: ReporterTiming;
+  /** Are the values here that the document refers to? Default: yes. */
+  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What a cluster decides: an arbiter over its workers below, a reporter to the root above. Pure. */
@@ -59,7 +63,7 @@ export interface ClusterCore {
 }
 
 export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
-  const { stored, nowMs } = options;
+  const { stored, nowMs, hasValues = () => true } = options;
   const arbiter = createArbiter({
     tier: 'cluster',
     schedule: options.schedule,
@@ -67,6 +71,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
     stored,
+    hasValues,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
   // The published table belongs to this life of the process; an incarnation that is minted later needs no new one.
@@ -81,9 +86,14 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
   let toRoot: TierReport[] = [];
 
   const publish = (record: InstanceRecord): void => {
-    const report = reportOf(record);
+    const report = reportOf(record, hasValues);
     const isLazy = report.phase === 'pending' || report.phase === 'starting';
     reporter.set(record.key, report, isLazy ? 'lazy' : 'urgent');
+  };
+
+  const publishAgain = (key: InstanceKey): void => {
+    const record = arbiter.record(key);
+    if (record !== undefined && sealedVersionsOf(record.document).size > 0) publish(record);
   };
 
   for (const record of stored.records) publish(record);
@@ -116,6 +126,8 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
         case 'deploy':
           sawEpoch(command.epoch);
           arbiter.deploy(command);
+          // It may have brought values that were missing.
+          publishAgain(command.key);
           break;
         case 'remove':
           sawEpoch(command.epoch);
@@ -195,7 +207,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
 }
 
 /** What the root is told of a record. */
-function reportOf(record: InstanceRecord): InstanceReport {
+function reportOf(record: InstanceRecord, hasValues: (document: ServiceDocument) => boolean): InstanceReport {
   if (record.wanted === 'running' && record.isUnconfirmed === true) return questionOf(record);
   const owner = placementOf(record, 'owner');
   const isGone = record.wanted === 'removed' && record.phase === 'removed' && record.placements.length === 0;
@@ -206,6 +218,7 @@ function reportOf(record: InstanceRecord): InstanceReport {
     detail: record.detail,
     failures: record.failures,
     sinceMs: record.sinceMs,
+    ...(record.wanted === 'running' && !hasValues(record.document) ? { needsValues: true } : {}),
     ...(owner === undefined ? whyUnplaced(record) : {}),
     ...workerOf(record, owner),
   };

@@ -1,4 +1,11 @@
-import type { Greeting, MemberFacts, TierCommand, TierReport } from '@oakestra/contracts';
+import {
+  type Greeting,
+  type MemberFacts,
+  messageOf,
+  sealedVersionsOf,
+  type TierCommand,
+  type TierReport,
+} from '@oakestra/contracts';
 import { type Clock, type Logger, type Random, randomHex, retry } from '@oakestra/daemon';
 import {
   createPump,
@@ -7,14 +14,18 @@ import {
   type Member,
   type Pump,
 } from '@oakestra/ownership';
+import type { Sealer } from '@oakestra/pki';
 import { firstFit } from '@oakestra/scheduling';
 import type { Store } from '@oakestra/store';
+import { openValueStore, type ValueStore, type ValuesSchema } from '../values/index.ts';
 import { type ClusterCore, type ClusterEffects, createClusterCore } from './core.ts';
 import { loadState, nextBoot, statementsOf } from './persistence.ts';
 import type { InstancesSchema } from './schema.ts';
 
 export interface InstanceEngineOptions {
-  readonly store: Store<InstancesSchema>;
+  readonly store: Store<InstancesSchema & ValuesSchema>;
+  /** Encrypts values at rest; called when there are some. */
+  readonly sealer: () => Promise<Sealer>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -47,7 +58,22 @@ export interface InstanceEngine {
 export async function startInstances(options: InstanceEngineOptions): Promise<InstanceEngine> {
   const { store, clock, random, logger } = options;
   const stopping = new AbortController();
-  let current: { readonly core: ClusterCore; readonly pump: Pump };
+  let current: { readonly core: ClusterCore; readonly pump: Pump; readonly values: ValueStore };
+
+  /** Values join the command at the last moment. */
+  const sendToWorker = (workerId: string, command: TierCommand): void => {
+    if (command.type !== 'deploy' || sealedVersionsOf(command.document).size === 0) {
+      options.sendToWorker(workerId, command);
+      return;
+    }
+    current.values
+      .load(command.document)
+      .then((values) => options.sendToWorker(workerId, { ...command, values }))
+      .catch((error: unknown) => {
+        const fields = { instance: command.key, reason: messageOf(error) };
+        logger.error('the values of an instance cannot be read; it is not sent to its worker', fields);
+      });
+  };
 
   const deliver = (effects: ClusterEffects): void => {
     for (const notice of effects.notices) {
@@ -66,14 +92,21 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
           logger.info(`instance ${notice.kind}`, { ...notice });
       }
     }
-    for (const { member, message } of effects.sends) options.sendToWorker(member, message);
+    for (const { member, message } of effects.sends) sendToWorker(member, message);
     for (const report of effects.toRoot) options.sendToRoot(report);
   };
 
   const build = async (): Promise<typeof current> => {
+    const stored = await loadState(store as unknown as Store<InstancesSchema>, options.workers);
+    const values = await openValueStore({
+      store: store as unknown as Store<ValuesSchema>,
+      sealer: options.sealer,
+      records: stored.records,
+    });
     const core = createClusterCore({
-      stored: await loadState(store, options.workers),
-      boot: await nextBoot(store, clock.nowMs()),
+      stored,
+      hasValues: values.has,
+      boot: await nextBoot(store as unknown as Store<InstancesSchema>, clock.nowMs()),
       schedule: (request) =>
         firstFit(request, {
           member: 'worker',
@@ -93,7 +126,8 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
           ? effects.durability
           : 'none',
       commit: (effects, done) => {
-        store.commit(statementsOf(store, effects), { durability: effects.durability }).then(
+        const statements = statementsOf(store as unknown as Store<InstancesSchema>, effects, values);
+        store.commit(statements, { durability: effects.durability }).then(
           () => done(),
           (error: Error) => done(error),
         );
@@ -101,7 +135,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
       deliver,
       onCommitFailed: (error) => void recover(error),
     });
-    return { core, pump };
+    return { core, pump, values };
   };
 
   /** Memory is ahead of the disk: go back to what the disk has, as if the process had started again. */
@@ -123,7 +157,26 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   return {
     rootUp: () => run((core) => core.rootUp()),
     rootDown: () => run((core) => core.rootDown()),
-    rootCommand: (command) => run((core) => core.rootCommand(command)),
+    rootCommand(command) {
+      if (command.type !== 'deploy' || command.values === undefined) {
+        run((core) => core.rootCommand(command));
+        return;
+      }
+      const { values, ...bare } = command;
+      const obey = (): void => run((core) => core.rootCommand(bare));
+      current.values
+        .keep(values)
+        .then((release) => {
+          obey();
+          release();
+        })
+        .catch((error: unknown) => {
+          const fields = { instance: command.key, reason: messageOf(error) };
+          logger.error('the values of an instance could not be stored', fields);
+          // It says that it lacks them, and gets them again.
+          obey();
+        });
+    },
     greeting: () => current.core.greeting(),
     workerUp: (id, greeting) => run((core) => core.workerUp(id, greeting)),
     workerDown: (id, reason) => run((core) => core.workerDown(id, reason)),

@@ -1,6 +1,7 @@
 import type { Epoch } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
 import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
+import type { ValueStore } from '../values/index.ts';
 import type { ClusterEffects } from './core.ts';
 import type { InstancesSchema } from './schema.ts';
 
@@ -34,9 +35,14 @@ export async function nextBoot(store: InstancesStore, wallMs: number): Promise<n
   return boot;
 }
 
-export function statementsOf(store: InstancesStore, effects: ClusterEffects): Statement[] {
+/** `values`: what goes with the records that refer to it. */
+export function statementsOf(
+  store: InstancesStore,
+  effects: ClusterEffects,
+  values: Pick<ValueStore, 'erasures'>,
+): Statement[] {
   const { db, meta } = store;
-  const statements: Statement[] = [];
+  const statements: Statement[] = values.erasures(effects.writes);
   for (const [key, record] of effects.writes) {
     if (record === null) statements.push(db.deleteFrom('instances').where('key', '=', key));
     else {

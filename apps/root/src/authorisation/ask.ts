@@ -60,7 +60,7 @@ async function answerOf({ world, port: { app } }: Asked, row: Row, request: Inje
 }
 
 /** `:id` is that of what the path names before it. */
-function urlOf(pattern: string, target: Target): string {
+export function urlOf(pattern: string, target: Target): string {
   const { user, organisation, application, secretId, configId } = target;
   const ids: Readonly<Record<string, string>> = {
     ...{ application: application.id, applications: application.id },

@@ -1,19 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './ask.ts';
-import { abstractorRows, keyRows, operationsRows } from './auxiliary-rows.ts';
-import { classicRows } from './classic-rows.ts';
-import { cleanRows } from './clean-rows.ts';
 import type { Relation } from './columns.ts';
 import { GROUPS } from './columns.ts';
 import { createPorts, type PortName } from './ports.ts';
-import type { Row } from './row.ts';
+import { TABLES } from './tables.ts';
 import { createWorld, type World } from './world.ts';
-
-const TABLES: Readonly<Record<PortName, readonly Row[]>> = {
-  api: [...classicRows, ...cleanRows, ...operationsRows],
-  abstractor: abstractorRows,
-  key: keyRows,
-};
 
 let world: World;
 let ports: Awaited<ReturnType<typeof createPorts>>;

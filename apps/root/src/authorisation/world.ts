@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Sensitive } from '@oakestra/contracts';
-import { createManualClock, systemDisk, systemRandom } from '@oakestra/daemon';
+import { createManualClock, type Random, systemDisk, systemRandom } from '@oakestra/daemon';
+import type { Store } from '@oakestra/store';
 import { openTestStore, recordingLogger, temporaryFolder, testClock } from '@oakestra/store/testing';
 import { openAddresses } from '../addresses/index.ts';
 import { openApplications } from '../applications/index.ts';
@@ -64,14 +65,22 @@ export function slaOf(name: string, fields: object = {}) {
   return { sla_version: 'v2.0', customerID: 'x', applications: [application] };
 }
 
+export interface WorldOptions {
+  /** An empty store with all tables; default: a new SQLite file. */
+  readonly open?: () => Promise<Store<RootSchema>>;
+  readonly random?: Random;
+}
+
 /** Everybody of the tables, each with an application, a service, an instance and a personal access token. */
-export async function createWorld() {
+export async function createWorld(options: WorldOptions = {}) {
   const folder = await temporaryFolder();
-  const opened = await openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations);
+  const opened = await (options.open?.() ??
+    openTestStore<RootSchema>(join(folder.path, 'root.db'), rootMigrations));
   const { store, changes } = counting(opened);
   // Stands still, so that logins last as long as the test.
   const clock = createManualClock();
-  const [random, logger] = [systemRandom(), recordingLogger()];
+  const { random = systemRandom() } = options;
+  const logger = recordingLogger();
   const shared = { store, clock, random, logger };
   const audit = await openAuditJournal(shared);
   const fleet = await openFleet({ ...shared, send: () => {} });
@@ -85,7 +94,7 @@ export async function createWorld() {
   const addresses = await openAddresses(shared);
   const sealedObjects = await openTestSealedObjects({ ...shared, audit, deployments });
   const applications = await openApplications({ ...shared, addresses, identity, deployments });
-  const events = await openEventJournal({ store, clock: testClock, logger });
+  const events = await openEventJournal({ store, clock: { ...testClock, nowMs: clock.nowMs }, logger });
 
   const login = (userName: string, organisation: string) =>
     identity.login({ userName, organisation, password: PASSWORD, address: ADDRESS });

@@ -39,6 +39,8 @@ export interface RootCoreOptions {
   readonly timing?: Partial<ArbiterTiming>;
   /** The document that a new instance of a service gets; default: that of the service. */
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
+  /** Are the values known that the document refers to? Default: yes. */
+  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 /** What the root decides: services, their instances, and which cluster each is given to. Pure. */
@@ -100,6 +102,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
     stored: options.stored,
+    ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
     timing: ROOT_TIMING,
     ...(options.timing === undefined ? {} : { timing: { ...ROOT_TIMING, ...options.timing } }),
   });

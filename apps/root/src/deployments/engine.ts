@@ -35,6 +35,8 @@ export interface DeploymentEngineOptions {
   readonly dropLinks: () => void;
   /** The document that a new instance of a service gets; default: that of the service. */
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
+  /** Are the values known that the document refers to? Default: yes. */
+  readonly hasValues?: (document: ServiceDocument) => boolean;
   /** Told of everything that happens to services and instances. */
   readonly onEvent?: (event: DeploymentEvent) => void;
   /** A service was learned from below. */
@@ -141,6 +143,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       nowMs: clock.monotonicMs,
       wallMs: clock.nowMs,
       mintIncarnation: () => randomHex(random, 16),
+      ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
       ...(options.documentFor === undefined ? {} : { documentFor: options.documentFor }),
     });
     feed.assume(core.services());

@@ -5,6 +5,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { type Clock, createSniffingServer, handOverTo, type ListenAddress } from '@oakestra/daemon';
 import { type TlsIdentity, tlsServerOptions } from '@oakestra/pki';
 import type { FastifyServerFactory } from 'fastify';
@@ -28,12 +29,35 @@ const DRAIN_MS = 1000;
 /** Whoever sends that slowly is cut off: a request comes whole within a minute, over any line that works at all. */
 const LIMITS = { headersTimeout: 20_000, requestTimeout: 60_000, connectionsCheckingInterval: 5000 };
 
-export function createDualServer(tls: TlsIdentity, clock: Clock): DualServer {
+/** Offers nothing but HTTP/2, which is what gRPC does and no browser. */
+const isGrpc = (offered: readonly string[]): boolean =>
+  offered.length > 0 && offered.every((name) => name === 'h2');
+
+/** `onGrpc` gets connections of clusters, as they came; default: there are none here. */
+export function createDualServer(
+  tls: TlsIdentity,
+  clock: Clock,
+  { onGrpc }: { readonly onGrpc?: (socket: Socket) => void } = {},
+): DualServer {
   const plain = createHttpServer(LIMITS);
-  const { cert, key, minVersion } = tlsServerOptions(tls, { requireClientCertificate: false });
-  // Users come with passwords and tokens; browsers would only ask people for a certificate.
-  const secure = createHttpsServer({ cert, key, minVersion, ...LIMITS });
-  const sniffing = createSniffingServer({ onTls: handOverTo(secure), onPlain: handOverTo(plain), clock });
+  // Machines may show a certificate. The handshake names our authority, so browsers ask nobody who has none of it.
+  const secure = createHttpsServer({
+    ...tlsServerOptions(tls, { requireClientCertificate: false }),
+    ...LIMITS,
+  });
+  const toSecure = handOverTo(secure);
+  const sniffing = createSniffingServer({
+    onTls(socket, offered) {
+      if (onGrpc === undefined || !isGrpc(offered)) {
+        toSecure(socket);
+        return;
+      }
+      sniffing.release(socket);
+      onGrpc(socket);
+    },
+    onPlain: handOverTo(plain),
+    clock,
+  });
   const answering = new Set<ServerResponse>();
   let isClosing = false;
   let handle: Parameters<FastifyServerFactory>[0] | undefined;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Sensitive } from '@oakestra/contracts';
+import { OakestraError, type Sensitive } from '@oakestra/contracts';
 import { type Clock, type Disk, type Logger, newId, type Random } from '@oakestra/daemon';
 import { type Accounts, ROLES } from './accounts.ts';
 import type { PasswordHasher } from './password-hash.ts';
@@ -43,11 +43,19 @@ export async function ensureAdmin(options: AdminOptions): Promise<void> {
   if (known !== undefined && organisation !== undefined && roles !== undefined) return;
   const passwordHash = known === undefined ? await firstPasswordHash(options) : known.passwordHash;
   const user = { id: userId, name: ADMIN_NAME, email: '', passwordHash, createdAtMs: clock.nowMs() };
-  await accounts.add({
+  const records = {
     users: known === undefined ? [user] : [],
     organisations: organisation === undefined ? [{ id: organisationId, name: ROOT_ORGANISATION }] : [],
     memberships: roles === undefined ? [{ organisationId, userId, roles: ROLES }] : [],
-  });
+  };
+  try {
+    await accounts.add(records);
+  } catch (error) {
+    if (!(error instanceof OakestraError) || error.code !== 'store-constraint') throw error;
+    // Another root of this store had its first start at the same moment: its password counts.
+    if (known === undefined) await options.disk.removeFile(join(options.stateDir, ADMIN_PASSWORD_FILE));
+    await ensureAdmin(options);
+  }
 }
 
 async function firstPasswordHash(options: AdminOptions): Promise<string> {

@@ -1,8 +1,13 @@
-import type { Sensitive } from '@oakestra/contracts';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Sensitive } from '@oakestra/contracts';
+import { createSealer } from '@oakestra/pki';
 import { openStore } from '@oakestra/store';
 import { recordingLogger, testClock, testRandom } from '@oakestra/store/testing';
 import { startTestPostgres, type TestPostgres } from '@oakestra/store/testing/postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Identity } from './identity.ts';
 import {
   ADDRESS,
   ADMIN_PASSWORD,
@@ -106,6 +111,74 @@ describe('identity over PostgreSQL', () => {
       );
       expect(refused).toEqual(['administrator-last']);
     }
+  });
+
+  it('has one administrator and one signing key after two first starts at the same moment', async () => {
+    const sealer = createSealer([new Sensitive<Uint8Array>(randomBytes(32))]);
+    for (let round = 0; round < 3; round += 1) {
+      await bench.reset();
+      await other.reset();
+      await bench.store.commit(
+        [bench.store.db.deleteFrom('users'), bench.store.db.deleteFrom('signing_keys')],
+        { durability: 'normal' },
+      );
+      const fresh = { jwtPrivateKey: undefined, adminPassword: undefined, sealer };
+      const rooms = await Promise.all([bench.open(fresh), other.open(fresh)]);
+      expect(new Set(rooms.map((room) => room.publicKeyPem())).size).toBe(1);
+      expect((await rooms[0]?.users())?.map(({ name }) => name)).toEqual(['Admin']);
+      // Whoever made it has the password; the other one has none that would be wrong.
+      const passwords = [bench, other]
+        .map(({ stateDir }) => join(stateDir, 'admin-password'))
+        .filter((path) => existsSync(path))
+        .map((path) => readFileSync(path, 'utf8').trim());
+      expect(passwords).toHaveLength(1);
+      for (const room of rooms) {
+        const attempt = { userName: 'Admin', password: passwords[0] ?? '', address: ADDRESS };
+        await expect(room.login(attempt)).resolves.toHaveProperty('accessToken');
+        await room.stop();
+      }
+      const [row] = await server.query('identity', 'select sealed from signing_keys');
+      expect(String(row?.sealed)).not.toContain('PRIVATE');
+    }
+  });
+
+  it('signs with the key that another root made, and ends what that one ended, within a second', async () => {
+    await server.query('identity', 'delete from signing_keys');
+    const sealing = new Sensitive<Uint8Array>(randomBytes(32));
+    const own = { jwtPrivateKey: undefined, sealer: createSealer([sealing]) };
+    const [first, second] = [await bench.open(own), await other.open(own)];
+    const login = (room: Identity) =>
+      room.login({ userName: 'Admin', password: ADMIN_PASSWORD, address: ADDRESS });
+    const inAMoment = async () => {
+      for (const { clock } of [bench, other]) await clock.advance(1100);
+    };
+    const old = await login(second);
+    const admin = { ...(await first.authenticate(old.accessToken)), address: ADDRESS };
+    await first.rotateSigningKey(admin);
+    await inAMoment();
+    const young = await login(first);
+    await expect(second.authenticate(young.accessToken)).resolves.toMatchObject({ userName: 'Admin' });
+    await expect(second.authenticate(old.accessToken)).resolves.toMatchObject({ userName: 'Admin' });
+    expect(second.publicKeyPem()).toBe(first.publicKeyPem());
+
+    // Both at once, neither of which knows of the other: no token is lost.
+    await Promise.all([first.rotateSigningKey(admin), second.rotateSigningKey(admin)]);
+    await inAMoment();
+    for (const { accessToken } of [old, young, await login(first), await login(second)]) {
+      for (const room of [first, second]) await room.authenticate(accessToken);
+    }
+    expect(second.publicKeyPem()).toBe(first.publicKeyPem());
+
+    await second.rotateSigningKey(admin, { endOldTokens: true });
+    await inAMoment();
+    await expect(first.authenticate(young.accessToken)).rejects.toMatchObject({ code: 'token-signature' });
+    const last = await login(second);
+    // A new sealing key opens what the old one sealed, and seals it anew.
+    const renewed = { ...own, sealer: createSealer([new Sensitive<Uint8Array>(randomBytes(32)), sealing]) };
+    await expect((await bench.open(renewed)).authenticate(last.accessToken)).resolves.toBeDefined();
+    const [row] = await server.query('identity', 'select sealed from signing_keys');
+    expect(String(row?.sealed).startsWith(renewed.sealer.keyId)).toBe(true);
+    await expect(other.open(own)).rejects.toMatchObject({ code: 'sealing-key-missing' });
   });
 
   it('uses a link for a new password once, whichever roots are asked', async () => {

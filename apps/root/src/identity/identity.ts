@@ -1,11 +1,13 @@
 import { OakestraError, type Sensitive } from '@oakestra/contracts';
 import type { Clock, Disk, Logger, Random } from '@oakestra/daemon';
+import type { Sealer } from '@oakestra/pki';
 import type { Store } from '@oakestra/store';
 import type { AuditWriter } from '../audit/index.ts';
 import { createAccounts, type Member, type User } from './accounts.ts';
 import { createTrail, ROOT_ITSELF } from './audit-trail.ts';
 import { requireRootAdmin } from './authority.ts';
 import { ensureAdmin } from './default-admin.ts';
+import { diskKeyShelf, storeKeyShelf } from './key-shelves.ts';
 import { createLoginNotes } from './login-notes.ts';
 import { createMailer } from './mail/mailer.ts';
 import type { MailSettings, MailTransport } from './mail/smtp.ts';
@@ -71,6 +73,8 @@ export interface Identity {
 export interface IdentityOptions {
   readonly store: Store<IdentitySchema>;
   readonly disk: Disk;
+  /** Keeps the signing keys in the store, where other roots find them. Default: they are kept in `stateDir`. */
+  readonly sealer?: Sealer | undefined;
   /** Existing folder for the signing keys (`token-key*`) and a generated password (`admin-password`). */
   readonly stateDir: string;
   readonly clock: Clock;
@@ -101,8 +105,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const trail = createTrail(options.audit);
   const transport = options.mailTransport === undefined ? {} : { transport: options.mailTransport };
   const mailer = createMailer({ settings: options.mail, clock, random, logger, ...transport });
+  const onDisk = diskKeyShelf(disk, stateDir);
+  const { sealer } = options;
   const keys = await openSigningKeys({
-    ...{ disk, stateDir, clock, logger, longestTokenMs: LONGEST_TOKEN_MS },
+    ...{ clock, logger, longestTokenMs: LONGEST_TOKEN_MS },
+    ...(sealer === undefined
+      ? { shelf: onDisk }
+      : { shelf: storeKeyShelf({ store, sealer, clock }), formerShelf: onDisk }),
     givenPrivateKey: options.jwtPrivateKey,
     givenPublicKey: options.jwtPublicKey,
   });

@@ -36,6 +36,14 @@ export interface IdentitySchema {
     readonly created_at_ms: number;
     readonly expires_at_ms: number;
   };
+  /** Where several roots share the store. */
+  signing_keys: {
+    id: string;
+    /** Rises with each change. */
+    revision: number;
+    /** JSON, encrypted. */
+    sealed: string;
+  };
   password_resets: {
     readonly token_hash: string;
     readonly user_id: string;
@@ -102,6 +110,16 @@ export const identityMigrations: Readonly<Record<string, Migration>> = {
         .addColumn('token_hash', 'text', (column) => column.primaryKey())
         .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
         .addColumn('expires_at_ms', 'bigint', (column) => column.notNull())
+        .execute();
+    },
+  },
+  '0007-signing-keys': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('signing_keys')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('revision', 'bigint', (column) => column.notNull())
+        .addColumn('sealed', 'text', (column) => column.notNull())
         .execute();
     },
   },

@@ -36,7 +36,8 @@ export const LONGEST_TOKEN_MS = (LIFETIME_S.refresh + TOLERANCE_S) * 1000;
 
 export function createTokens(keys: SigningKeys, clock: Clock): Tokens {
   return {
-    mint(kind, { userId, userName, organisationId, roles, generation, sessionId }) {
+    async mint(kind, { userId, userName, organisationId, roles, generation, sessionId }) {
+      await keys.refresh();
       const nowS = Math.floor(clock.nowMs() / 1000);
       const claims = {
         user: userName,
@@ -58,6 +59,7 @@ export function createTokens(keys: SigningKeys, clock: Clock): Tokens {
         .sign(keys.current());
     },
     async verify(kind, token) {
+      await keys.refresh();
       const payload = await verifySignature(token);
       if (payload.type !== kind) {
         throw refusal(

@@ -17,6 +17,8 @@ export interface ClusterFront {
   listen(address: { readonly host: string; readonly port: number }): Promise<number>;
   /** From now on we lead: connections go to `take`. The result ends that, and cuts them. */
   lead(take: (socket: Socket) => void): () => void;
+  /** A connection that came in at another port of ours. */
+  take(socket: Socket): void;
   /** A connection that another root passed on to us. */
   accept(socket: Socket, caller: string): void;
   /** Where a connection really comes from. */
@@ -106,10 +108,11 @@ export function createClusterFront(options: {
     if (ended.aborted) cut();
   };
 
-  const server = createServer({ noDelay: true }, (socket) => {
+  const enter = (socket: Socket): void => {
     keep(socket);
     void serve(socket);
-  });
+  };
+  const server = createServer({ noDelay: true }, enter);
 
   return {
     listen: ({ host, port }) =>
@@ -130,6 +133,7 @@ export function createClusterFront(options: {
         for (const socket of [...sockets]) socket.destroy();
       };
     },
+    take: enter,
     accept(socket, caller) {
       keep(socket);
       const key = keyOf(socket.remoteAddress, socket.remotePort);

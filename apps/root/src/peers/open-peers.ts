@@ -12,7 +12,7 @@ export interface Peers extends Pick<Forwarding, 'before'>, Pick<PeerDoor, 'open'
   /** `host:port` where the others reach this one. */
   readonly address: string;
   readonly clusterPort: number;
-  readonly clusters: Pick<ClusterFront, 'lead' | 'originOf' | 'close'>;
+  readonly clusters: Pick<ClusterFront, 'lead' | 'originOf' | 'take' | 'close'>;
   /** Asks nobody any more, and answers nobody. The connections of clusters are closed apart, after the goodbyes. */
   close(): Promise<void>;
 }

@@ -41,7 +41,9 @@ export function createNewestVersions(objects: readonly Known[]): NewestVersions 
       const pinned = references.map((reference): SealedReference => {
         const object = objectOf(reference, ownerUserId);
         if (object === undefined) return reference;
-        return { ...reference, id: object.id, version: reference.version ?? object.newestVersion };
+        const isSame = object.id === reference.id;
+        const version = (isSame ? reference.version : null) ?? object.newestVersion;
+        return { ...reference, id: object.id, version };
       });
       return { ...document, [SEALED_REFERENCES_FIELD]: pinned };
     },

@@ -7,4 +7,5 @@ export {
 } from './original-cluster.ts';
 export { reportWorkers, WORKER, WORKER_ID } from './reported-workers.ts';
 export { ADMIN_PASSWORD, type RunningRoot, runRoot, testSettings } from './run-root.ts';
+export { createTestCluster } from './test-cluster.ts';
 export { openTestSealedObjects } from './test-sealed-objects.ts';

@@ -1,4 +1,10 @@
-import { compareEpochs, type Greeting, type InstanceKey, type TierCommand } from '@oakestra/contracts';
+import {
+  compareEpochs,
+  type Greeting,
+  type InstanceKey,
+  type ServiceDocument,
+  type TierCommand,
+} from '@oakestra/contracts';
 import { createReporter, policyOf, type ReporterTiming } from '@oakestra/ownership';
 import type { InstanceEntry, WorkerMeta } from '../journal/index.ts';
 import { createFence } from './fence.ts';
@@ -63,6 +69,8 @@ export interface WorkerCoreOptions {
   readonly address: () => string;
   readonly timing?: Partial<WorkerTiming>;
   readonly reporterTiming?: ReporterTiming;
+  /** Are the values here that the document refers to? Default: yes. */
+  readonly hasValues?: (document: ServiceDocument) => boolean;
 }
 
 export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
@@ -73,7 +81,7 @@ export function createWorkerCore(options: WorkerCoreOptions): WorkerCore {
     nowMs,
     ...(options.reporterTiming === undefined ? {} : { timing: options.reporterTiming }),
   });
-  const holdings = createHoldings({ ...options, reporter });
+  const holdings = createHoldings({ hasValues: () => true, ...options, reporter });
   const fence = createFence(holdings, nowMs);
 
   /** Waits for another try, longer each time. */

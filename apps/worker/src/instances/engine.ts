@@ -11,6 +11,7 @@ import { createPump, type Pump } from '@oakestra/ownership';
 import type { Runtime, RuntimeEvent, RuntimeInstance } from '@oakestra/runtimes';
 import type { Journal, JournalLine } from '../journal/index.ts';
 import type { LocalNetwork } from '../overlay/index.ts';
+import type { ShownValues, ValueFiles } from '../values/index.ts';
 import { createWorkerCore, type FoundInstance, type WorkerCore, type WorkerEffects } from './core.ts';
 import { createExecutor, type Executor, type ExecutorOptions } from './executor.ts';
 import { describeExit, portsOf, readLabels, runtimeIdOf } from './spec.ts';
@@ -18,6 +19,8 @@ import { removeStrayFiles } from './stray-files.ts';
 
 export interface InstanceEngineOptions
   extends Pick<ExecutorOptions, 'logDirectory' | 'fileDirectory' | 'resolvConfPath'> {
+  readonly valueFiles: ValueFiles;
+  readonly shownValues: ShownValues;
   readonly journal: Journal;
   readonly runtime: Runtime;
   readonly network: LocalNetwork;
@@ -54,7 +57,7 @@ const SETTLE_MS = 500;
 
 /** Adopts what runs already, then starts what should run. Waits for the runtime as long as it takes. */
 export async function startInstances(options: InstanceEngineOptions): Promise<InstanceEngine> {
-  const { journal, runtime, network, clock, logger } = options;
+  const { journal, runtime, network, clock, logger, valueFiles } = options;
   const core = createWorkerCore({
     meta: journal.content.meta,
     entries: [...journal.content.entries.values()],
@@ -62,6 +65,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     nowMs: clock.monotonicMs,
     wallMs: clock.nowMs,
     address: options.address,
+    hasValues: valueFiles.has,
   });
   /** Instances of which something ended while they were being started. */
   const endedEarly = new Set<string>();
@@ -72,6 +76,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     logDirectory: options.logDirectory,
     fileDirectory: options.fileDirectory,
     resolvConfPath: options.resolvConfPath,
+    values: options.shownValues,
     onFinished(key, attempt, result) {
       if (result.kind === 'started') options.onStarted();
       pump.run(() => core.finished(key, attempt, result));
@@ -91,6 +96,15 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
       logger.warn('a report was not sent', { type: report.type, reason: messageOf(error) });
     }
   };
+  /** Those of instances that are not to run any more. */
+  const eraseValues = (): void => {
+    const wanted = () =>
+      [...core.entries()].flatMap(({ wanted: goal, document }) => (goal === 'running' ? [document] : []));
+    valueFiles.retain(wanted).catch((error: unknown) => {
+      logger.warn('values of earlier instances stay until the next start', { reason: messageOf(error) });
+    });
+  };
+  const obey = (command: TierCommand): void => pump.run(() => core.command(command));
   const pump: Pump = createPump<WorkerEffects>({
     core,
     nowMs: clock.monotonicMs,
@@ -104,6 +118,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
         if (entry?.wanted === 'removed' && core.activityOf(key) === 'absent') executor.discard(key);
       }
       for (const action of effects.actions) executor.execute(action);
+      if (effects.writes.size > 0) eraseValues();
     },
     onCommitFailed: options.onJournalFailed,
   });
@@ -165,6 +180,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     }
   });
   pump.run(() => core.recover(found));
+  eraseValues();
   // Between the listing and the subscription something may have ended.
   await compare().catch((error: unknown) => {
     logger.warn('the runtime could not be compared', { reason: messageOf(error) });
@@ -172,7 +188,27 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   logger.info('instances adopted', { instances: found.length });
 
   return {
-    command: (command) => pump.run(() => core.command(command)),
+    command(command) {
+      if (command.type !== 'deploy' || command.values === undefined) {
+        obey(command);
+        return;
+      }
+      const { values, ...bare } = command;
+      valueFiles
+        .keep(values)
+        .then((release) => {
+          obey(bare);
+          release();
+        })
+        .catch((error: unknown) => {
+          logger.error('the values of an instance could not be stored', {
+            instance: command.key,
+            reason: messageOf(error),
+          });
+          // It says that it lacks them, and gets them again.
+          obey(bare);
+        });
+    },
     sessionUp: () => pump.run(() => core.sessionUp()),
     sessionDown: () => pump.run(() => core.sessionDown()),
     contact: (sentAtMs) => pump.run(() => core.contact(sentAtMs)),
@@ -252,7 +288,11 @@ async function adopt(
     known.add(runtimeIdOf(entry));
   }
   const { logDirectory, fileDirectory } = options;
-  await removeStrayFiles({ logDirectory, fileDirectory, known }).catch((error: unknown) => {
+  const sweep = async (): Promise<void> => {
+    await removeStrayFiles({ logDirectory, fileDirectory, known });
+    await options.shownValues.sweep(known);
+  };
+  await sweep().catch((error: unknown) => {
     logger.warn('files of earlier instances stay', { reason: messageOf(error) });
   });
   const documents = new Map(found.map((instance) => [instance.key, instance.document]));

@@ -4,6 +4,7 @@ import { createLogger, createManualClock, type ManualClock } from '@oakestra/dae
 import { createFakeMachine, createFakeRuntime, type FakeMachine } from '@oakestra/runtimes/fake';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceEntry } from '../journal/index.ts';
+import type { ShownValues } from '../values/index.ts';
 import { createExecutor, type Executor } from './executor.ts';
 import type { ActionResult } from './steps.ts';
 import { createFakeNetwork, type FakeNetwork } from './testing/fake-network.ts';
@@ -21,6 +22,7 @@ let finished: { readonly key: string; readonly attempt: number; readonly result:
 let progress: string[];
 let pinned: string[];
 let latencyMs: Record<string, number>;
+let values: ShownValues & { shown: Set<string>; missing: boolean };
 
 const logDirectory = () => join(folder.path, 'logs');
 const fileDirectory = () => join(folder.path, 'files');
@@ -33,10 +35,26 @@ function createTestExecutor(): Executor {
     logDirectory: logDirectory(),
     fileDirectory: fileDirectory(),
     resolvConfPath: join(folder.path, 'resolv.conf'),
+    values,
     onFinished: (key, attempt, result) => void finished.push({ key, attempt, result }),
     onProgress: (_key, _attempt, detail) => void progress.push(detail),
     onImagePinned: (_key, _attempt, reference) => void pinned.push(reference),
   });
+}
+
+function createFakeValues(): typeof values {
+  const shown = new Set<string>();
+  return {
+    shown,
+    missing: false,
+    async show(_document, runtimeId) {
+      shown.add(runtimeId);
+      if (this.missing) throw new Error('the secret "db" is not here yet');
+      return { environment: ['PASSWORD=x'], files: [] };
+    },
+    hide: async (runtimeId) => void shown.delete(runtimeId),
+    sweep: async () => {},
+  };
 }
 
 beforeEach(async () => {
@@ -45,6 +63,7 @@ beforeEach(async () => {
   await mkdir(fileDirectory());
   clock = createManualClock();
   latencyMs = {};
+  values = createFakeValues();
   machine = createFakeMachine({ clock, latencyMs: (operation) => latencyMs[operation] ?? 0 });
   network = createFakeNetwork();
   [finished, progress, pinned] = [[], [], []];
@@ -111,6 +130,22 @@ it('starts with network, image, files and labels, and removes every trace', asyn
   await expectNothingLeft();
   expect(await readdir(logDirectory())).toEqual([]);
   expect(executor.keyOf(ID)).toBeUndefined();
+});
+
+it('gives values to the container, and hides them again, also when they are missing', async () => {
+  const entry = entryOf();
+  await run(entry);
+  expect(machine.instances.get(ID)?.spec.environment).toContain('PASSWORD=x');
+  expect([...values.shown]).toEqual([ID]);
+  remove(entry);
+  await until(() => finished.length === 2);
+  expect([...values.shown]).toEqual([]);
+  values.missing = true;
+  start(entry, 3);
+  await until(() => finished.length === 3);
+  const detail = 'the secret "db" is not here yet';
+  expect(finished.at(-1)?.result).toEqual({ kind: 'start-failed', detail });
+  expect([...values.shown]).toEqual([]);
 });
 
 describe('a start that fails', () => {

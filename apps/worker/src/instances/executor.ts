@@ -5,6 +5,7 @@ import type { Logger } from '@oakestra/daemon';
 import { type Runtime, removeLog } from '@oakestra/runtimes';
 import type { InstanceEntry } from '../journal/index.ts';
 import type { LocalNetwork } from '../overlay/index.ts';
+import type { ShownValues } from '../values/index.ts';
 import { createPlaces, type Place } from './places.ts';
 import { labelsOf, runtimeIdOf } from './spec.ts';
 import { startInstance } from './start-instance.ts';
@@ -20,6 +21,7 @@ export interface ExecutorOptions {
   readonly logDirectory: string;
   readonly fileDirectory: string;
   readonly resolvConfPath: string;
+  readonly values: ShownValues;
   readonly onFinished: (key: string, attempt: number, result: ActionResult) => void;
   readonly onProgress: (key: string, attempt: number, detail: string) => void;
   readonly onImagePinned: (key: string, attempt: number, reference: string) => void;
@@ -57,6 +59,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await runtime.remove(place.runtimeId);
     await network.detach(place.runtimeId);
     await rm(hostsPathOf(place.runtimeId), { force: true });
+    await options.values.hide(place.runtimeId);
     place.isDirty = false;
   };
 
@@ -71,7 +74,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await clear(place);
     signal.throwIfAborted();
     place.isDirty = true;
+    const given = await options.values.show(entry.document, runtimeId);
     await startInstance({
+      given,
       ...{ runtime, network, logger, entry, runtimeId, signal },
       paths: {
         logPath: logPathOf(runtimeId),

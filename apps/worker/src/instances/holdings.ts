@@ -1,4 +1,4 @@
-import type { Epoch, InstanceKey, TierReport } from '@oakestra/contracts';
+import type { Epoch, InstanceKey, ServiceDocument, TierReport } from '@oakestra/contracts';
 import { policyOf, type Reporter } from '@oakestra/ownership';
 import type { InstanceEntry, Outcome, WorkerMeta } from '../journal/index.ts';
 import { createLive, type Live, phaseOf, STATUS_OF_PHASE } from './live.ts';
@@ -19,6 +19,8 @@ export interface Holdings {
   fencedBy(): number | null;
   relabel(entry: InstanceEntry): void;
   publish(entry: InstanceEntry): void;
+  /** It lacked values. If they are here now, it says so, and starts without waiting. */
+  valuesMayBeHere(key: InstanceKey): void;
   say(report: TierReport): void;
   /** Compares what is wanted with what is, and takes the next step. */
   decide(key: InstanceKey): void;
@@ -38,6 +40,7 @@ export function createHoldings(options: {
   readonly nowMs: () => number;
   readonly wallMs: () => number;
   readonly address: () => string;
+  readonly hasValues: (document: ServiceDocument) => boolean;
 }): Holdings {
   const { reporter, nowMs } = options;
   const entries = new Map<InstanceKey, InstanceEntry>(options.entries.map((entry) => [entry.key, entry]));
@@ -67,6 +70,10 @@ export function createHoldings(options: {
     meta = { incarnation: options.meta.incarnation, highestEpoch, fenceByMs };
   };
 
+  /** Also while it runs: what is missing now would be missed after a reboot. */
+  const lacksValues = (entry: InstanceEntry): boolean =>
+    entry.wanted === 'running' && entry.outcome === null && !options.hasValues(entry.document);
+
   const publish = (entry: InstanceEntry): void => {
     const state = live(entry.key);
     const phase = phaseOf(entry, state);
@@ -80,6 +87,7 @@ export function createHoldings(options: {
         status: STATUS_OF_PHASE[phase],
         detail: entry.outcome === null || phase === 'starting' ? state.detail : entry.outcomeDetail,
         failures: state.failures,
+        ...(lacksValues(entry) ? { needsValues: true } : {}),
         workerAddress: options.address(),
         sinceMs:
           previous?.phase === phase && previous.sinceMs !== undefined ? previous.sinceMs : options.wallMs(),
@@ -152,6 +160,13 @@ export function createHoldings(options: {
       actions.push({ kind: 'relabel', key: entry.key, entry });
     },
     publish,
+    valuesMayBeHere(key) {
+      const entry = entries.get(key);
+      if (entry === undefined || lacksValues(entry)) return;
+      const state = live(key);
+      if (state.activity === 'waiting') state.notBeforeMs = 0;
+      decide(key);
+    },
     say: (report) => void sends.push(report),
     decide,
     end(entry, outcome, detail) {

@@ -15,7 +15,7 @@ import type { Holdings } from './holdings.ts';
 export function obey(holdings: Holdings, reporter: Reporter, command: TierCommand): void {
   switch (command.type) {
     case 'deploy':
-      if (isNews(holdings, reporter, command)) deploy(holdings, command);
+      runOrGiveValues(holdings, reporter, command);
       break;
     case 'remove':
       if (isNews(holdings, reporter, command)) remove(holdings, command);
@@ -30,6 +30,13 @@ export function obey(holdings: Holdings, reporter: Reporter, command: TierComman
       reporter.answer(command);
       break;
   }
+}
+
+/** Also a repeated order may have brought values that were missing. */
+function runOrGiveValues(holdings: Holdings, reporter: Reporter, command: DeployCommand): void {
+  const lacked = reporter.get(command.key)?.needsValues === true;
+  if (isNews(holdings, reporter, command)) deploy(holdings, command);
+  if (lacked) holdings.valuesMayBeHere(command.key);
 }
 
 /** An order that is not newer is answered with what we have. */

@@ -72,11 +72,13 @@ describe('the specification', () => {
       storage: 5,
     });
     const entry = entryOf({ number: 3, document, pinnedImage: 'docker.io/library/nginx@sha256:1' });
-    expect(specOf(entry, PATHS)).toEqual({
+    const files = [{ hostPath: '/run/values/0', path: '/etc/nginx.conf' }];
+    expect(specOf(entry, PATHS, { environment: ['PASSWORD=x'], files })).toEqual({
       id: 'shop.default.web.default.instance.3',
       image: { reference: 'docker.io/library/nginx@sha256:1', platform: 'linux/arm64' },
       command: ['nginx', '-g', 'daemon off;'],
-      environment: ['HOSTNAME=instance-3', 'A=1', 'B=ü'],
+      environment: ['HOSTNAME=instance-3', 'A=1', 'B=ü', 'PASSWORD=x'],
+      files,
       memoryMib: 100,
       cpuMillis: 2000,
       hostname: 'instance-3',
@@ -96,7 +98,7 @@ describe('the specification', () => {
         environment: nonsense,
         port: null,
       });
-      const spec = specOf(entryOf({ document }), PATHS);
+      const spec = specOf(entryOf({ document }), PATHS, { environment: [], files: [] });
       expect(spec).toMatchObject({ memoryMib: 0, cpuMillis: 0, command: [], image: { reference: 'nginx' } });
       expect(spec.environment).toEqual(['HOSTNAME=instance-0']);
       expect(portsOf(document)).toEqual([]);

@@ -8,6 +8,7 @@ import {
 import { type PortMapping, parsePortMappings } from '@oakestra/netplan';
 import type { InstanceExit, InstanceLabels, InstanceSpec } from '@oakestra/runtimes';
 import type { InstanceEntry } from '../journal/index.ts';
+import type { GivenValues } from '../values/index.ts';
 
 const LABEL = {
   key: 'oakestra.key',
@@ -30,20 +31,22 @@ export function runtimeIdOf(entry: InstanceEntry): string {
   return taskId(entry.document.job_name, parseInstanceKey(entry.key).number);
 }
 
-export function specOf(entry: InstanceEntry, paths: SpecPaths): InstanceSpec {
+/** `given`: what its document only refers to. */
+export function specOf(entry: InstanceEntry, paths: SpecPaths, given: GivenValues): InstanceSpec {
   const { document } = entry;
   const hostname = hostnameOf(parseInstanceKey(entry.key).number);
   return {
     id: runtimeIdOf(entry),
     image: imageOf(entry),
     command: texts(document.cmd),
-    environment: [`HOSTNAME=${hostname}`, ...texts(document.environment)],
+    environment: [`HOSTNAME=${hostname}`, ...texts(document.environment), ...given.environment],
     memoryMib: amount(document.memory),
     cpuMillis: amount(document.vcpus) * 1000,
     hostname,
     networkNamespacePath: paths.networkNamespacePath,
     resolvConfPath: paths.resolvConfPath,
     hostsPath: paths.hostsPath,
+    ...(given.files.length === 0 ? {} : { files: given.files }),
     logPath: paths.logPath,
     labels: labelsOf(entry),
   };

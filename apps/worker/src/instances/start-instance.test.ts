@@ -62,6 +62,7 @@ describe('the start of an instance', () => {
         resolvConfPath: join(folder.path, 'resolv.conf'),
         networkNamespacePath: '/run/netns/a',
       },
+      given: { environment: [], files: [] },
       signal: new AbortController().signal,
       onProgress: () => {},
       onImagePinned: () => {},

@@ -4,6 +4,7 @@ import type { Logger } from '@oakestra/daemon';
 import type { Image, ImageProgress, Runtime } from '@oakestra/runtimes';
 import type { InstanceEntry } from '../journal/index.ts';
 import { instanceHosts, type LocalNetwork } from '../overlay/index.ts';
+import type { GivenValues } from '../values/index.ts';
 import { hostnameOf, imageOf, portsOf, type SpecPaths, specOf } from './spec.ts';
 
 export interface StartOptions {
@@ -13,6 +14,7 @@ export interface StartOptions {
   readonly entry: InstanceEntry;
   readonly runtimeId: string;
   readonly paths: SpecPaths;
+  readonly given: GivenValues;
   readonly signal: AbortSignal;
   /** For people. */
   readonly onProgress: (detail: string) => void;
@@ -40,7 +42,7 @@ export async function startInstance(options: StartOptions): Promise<void> {
     const prepared = await image;
     await place;
     half.throwIfAborted();
-    await runtime.create(specOf(entry, paths), prepared);
+    await runtime.create(specOf(entry, paths, options.given), prepared);
   };
   await Promise.allSettled([network, create().catch(orFail)]);
   signal.throwIfAborted();

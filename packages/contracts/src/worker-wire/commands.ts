@@ -2,7 +2,12 @@ import * as z from 'zod';
 import type { ServiceDocument } from '../documents.ts';
 import { epochSchema } from '../epoch.ts';
 import { instanceKey, parseInstanceKey } from '../instance-key.ts';
-import { type DeployCommand, documentSchema, type RemoveCommand } from '../tier-messages.ts';
+import {
+  type DeployCommand,
+  deployCommandSchema,
+  documentSchema,
+  type RemoveCommand,
+} from '../tier-messages.ts';
 
 /**
  * The compatible deploy and delete commands (cluster-protocol 5.3), with our part under `oakestra`, which other
@@ -17,7 +22,7 @@ export function encodeDeploy(command: DeployCommand): string {
     _id: serviceId,
     instance_number: number,
     instance_list: [{ instance_number: number, status: 'NODE_SCHEDULED' }],
-    oakestra: { epoch: command.epoch, ownerUserId: command.ownerUserId },
+    oakestra: { epoch: command.epoch, ownerUserId: command.ownerUserId, values: command.values },
   });
 }
 
@@ -25,7 +30,11 @@ const deploySchema = documentSchema.extend({
   _id: z.string(),
   instance_number: z.int().min(0),
   instance_list: z.unknown(),
-  oakestra: z.object({ epoch: epochSchema, ownerUserId: z.string() }),
+  oakestra: z.object({
+    epoch: epochSchema,
+    ownerUserId: z.string(),
+    values: deployCommandSchema.shape.values,
+  }),
 });
 
 /** Throws a `ZodError` that names the field when the message is not one of ours. */
@@ -43,6 +52,7 @@ export function decodeDeploy(payload: string): DeployCommand {
     epoch: oakestra.epoch,
     document: document as ServiceDocument,
     ownerUserId: oakestra.ownerUserId,
+    ...(oakestra.values === undefined ? {} : { values: oakestra.values }),
   };
 }
 

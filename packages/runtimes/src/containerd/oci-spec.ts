@@ -106,7 +106,11 @@ function bindsOf(spec: InstanceSpec): readonly OciMount[] {
     source === undefined
       ? []
       : [{ destination, type: 'bind', source, options: ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'] }];
-  return [...bind('/etc/hosts', spec.hostsPath), ...bind('/etc/resolv.conf', spec.resolvConfPath)];
+  return [
+    ...bind('/etc/hosts', spec.hostsPath),
+    ...bind('/etc/resolv.conf', spec.resolvConfPath),
+    ...(spec.files ?? []).flatMap(({ hostPath, path }) => bind(path, hostPath)),
+  ];
 }
 
 function namespacesOf(spec: InstanceSpec, cgroups: CgroupFeatures): OciSpec['linux']['namespaces'] {

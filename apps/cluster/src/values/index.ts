@@ -1,0 +1,2 @@
+export { type ValuesSchema, valuesMigrations } from './schema.ts';
+export { openValueStore, type ValueStore } from './value-store.ts';

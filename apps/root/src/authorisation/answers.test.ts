@@ -1,0 +1,3 @@
+import { describeAnswers } from './testing/describe-answers.ts';
+
+describeAnswers('SQLite');
