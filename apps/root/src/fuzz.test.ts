@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { Sensitive } from '@oakestra/contracts';
-import { API_BASE, type Endpoint, endpoints } from '@oakestra/contracts/api';
+import { API_BASE, type Endpoint, endpoints, problemSchema, statusOf } from '@oakestra/contracts/api';
 import { type Clock, createLogger, systemClock, systemDisk, systemRandom } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import { temporaryFolder } from '@oakestra/store/testing';
 import fc from 'fast-check';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AddressesSchema, addressesMigrations, openAddresses } from './addresses/index.ts';
 import {
@@ -207,6 +207,19 @@ const sla = () => ({
 });
 /** What an endpoint takes, by the end of its path, so that what is wrong with a body is one thing only. */
 const TAKEN: readonly (readonly [RegExp, () => unknown])[] = [
+  [
+    /v2\/services\/\{\w+\}$/,
+    () => {
+      const [, , service = '', namespace = ''] =
+        deployments.services().at(-1)?.document.job_name.split('.') ?? [];
+      const named = { microservice_name: service, microservice_namespace: namespace };
+      const microservice = { ...named, virtualization: 'container', code: `nginx:${serial++}`, memory: 32 };
+      return { microservice, maxUnavailable: 1, settleSeconds: 1, giveUpSeconds: 60 };
+    },
+  ],
+  [/\/(secrets|configs)$/, () => ({ name: `s${(serial++).toString(36)}`, description: 'd', text: 'x' })],
+  [/\/(secrets|configs)\/\{\w+\}$/, () => ({ description: 'd', base64: 'eA==' })],
+  [/\/(clusters|workers)\/\{\w+\}$/, () => ({ labels: { zone: 'north', gone: null } })],
   [/\/replicas$/, () => ({ replicas: 2 })],
   [/\/me\/tokens$/, () => ({ name: 'ci', scopes: ['read'], expiresAt: '2026-12-01T00:00:00Z' })],
   [/\/rotation$/, () => ({ endOldTokens: false })],
@@ -359,15 +372,20 @@ const routes = [
   ...Object.entries(endpoints)
     // Never ends by itself; see below.
     .filter(([operation]) => operation !== 'followEvents')
-    .map(([, { method, path, query: known }]: [string, Endpoint]) => ({
-      ...{ method, path: `${API_BASE}${path}` },
-      queries: [...Object.keys(known?.shape ?? {}), '__proto__'],
+    .map(([, endpoint]: [string, Endpoint]) => ({
+      ...{ method: endpoint.method, path: `${API_BASE}${endpoint.path}`, endpoint },
+      queries: [...Object.keys(endpoint.query?.shape ?? {}), '__proto__'],
     })),
   // Only the table is looked at.
   ...classicRoutes({ identity: {}, applications: {}, deployments: {}, clusters: {} } as never).map(
-    ({ method, path }) => ({ method, path: path.replaceAll(/:(\w+)/g, '{$1}'), queries: ['limit'] }),
+    ({ method, path }) => ({
+      method,
+      path: path.replaceAll(/:(\w+)/g, '{$1}'),
+      queries: ['limit'],
+      endpoint: undefined,
+    }),
   ),
-].map(({ method, path, queries }) => [method, path, queries] as const);
+].map(({ method, path, queries, endpoint }) => [method, path, queries, endpoint] as const);
 
 async function adminToken(): Promise<string> {
   try {
@@ -384,6 +402,9 @@ async function existing(name: string, path: string): Promise<string> {
   if (name === 'number') return '0';
   if (name === 'username') return 'Admin';
   if (name === 'clusterId') return CLUSTER_ID;
+  if (name === 'workerId') return WORKER_ID;
+  if (name === 'secretId' || name === 'configId')
+    return existingObject(path.includes('/secrets') ? 'secrets' : 'configs');
   if (/service|^id$/.test(name) || name === 'applicationId') {
     if (deployments.services().length === 0) {
       const request = { method: 'POST', url: `${API_BASE}/applications`, payload: sla() } as const;
@@ -395,6 +416,13 @@ async function existing(name: string, path: string): Promise<string> {
     return (isOfApplication ? service?.document.applicationID : service?.id) ?? 'none';
   }
   return 'none';
+}
+
+async function existingObject(kind: 'secrets' | 'configs'): Promise<string> {
+  const headers = { authorization: `Bearer ${await adminToken()}` };
+  const payload = { name: `e${(serial++).toString(36)}`, text: 'x' };
+  const answer = await app.inject({ method: 'POST', url: `${API_BASE}/${kind}`, headers, payload });
+  return answer.json().id;
 }
 
 async function within<T>(work: Promise<T>): Promise<T> {
@@ -420,8 +448,9 @@ async function send(options: {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly payload: Body;
+  readonly endpoint?: Endpoint | undefined;
 }): Promise<number> {
-  const { payload, ...rest } = options;
+  const { payload, endpoint, ...rest } = options;
   failures.length = 0;
   const answer = await within(
     app.inject({ ...rest, ...(payload === undefined ? {} : { payload }) } as never),
@@ -429,55 +458,78 @@ async function send(options: {
   if (isDefect(answer.statusCode))
     throw new Error(`${answer.statusCode} ${answer.body}\n${failures.join('\n')}`);
   if (answer.statusCode >= 400) expectErrorObject(answer.body);
+  if (endpoint !== undefined) expectDescribed(endpoint, answer);
   return answer.statusCode;
 }
 
+/** The answer is what the description of the interface, which is made of the same table, says of it. */
+function expectDescribed(
+  endpoint: Endpoint,
+  { statusCode, headers: answered, body: text }: LightMyRequestResponse,
+): void {
+  if (statusCode === 304) return;
+  if (statusCode >= 400) {
+    expect(answered['content-type']).toContain('application/problem+json');
+    expect(problemSchema.parse(JSON.parse(text)).status).toBe(statusCode);
+    return;
+  }
+  expect(statusCode).toBe(statusOf(endpoint));
+  if (endpoint.reply === undefined) expect(text).toBe('');
+  // What the description does not name would be missing in the parsed one.
+  else expect(endpoint.reply.parse(JSON.parse(text))).toEqual(JSON.parse(text));
+}
+
 describe('whatever is sent', () => {
-  it.each(routes)('is answered, and never with a failure of ours: %s %s', async (method, path, queries) => {
-    const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
-    const taken = TAKEN.find(([end]) => end.test(path))?.[1] ?? sla;
-    const statuses = new Set<number>();
-    const request = fc.record({
-      body,
-      headers,
-      authorization,
-      query,
-      parameters: fc.tuple(...names.map(() => parameter)),
-    });
-    await fc.assert(
-      fc.asyncProperty(request, async ({ parameters, ...given }) => {
-        let url = path;
-        for (const [index, name] of names.entries()) {
-          url = url.replace(
-            `{${name}}`,
-            parameters[index]?.replaceAll('$', '$$$$') ?? (await existing(name, path)),
+  it.each(routes)(
+    'is answered, and never with a failure of ours: %s %s',
+    async (method, path, queries, endpoint) => {
+      const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
+      const taken = TAKEN.find(([end]) => end.test(path))?.[1] ?? sla;
+      const statuses = new Set<number>();
+      const request = fc.record({
+        body,
+        headers,
+        authorization,
+        query,
+        parameters: fc.tuple(...names.map(() => parameter)),
+      });
+      await fc.assert(
+        fc.asyncProperty(request, async ({ parameters, ...given }) => {
+          let url = path;
+          for (const [index, name] of names.entries()) {
+            url = url.replace(
+              `{${name}}`,
+              parameters[index]?.replaceAll('$', '$$$$') ?? (await existing(name, path)),
+            );
+          }
+          const pairs = (given.query ?? []).map(
+            ([pick, text]) => `${queries[pick % queries.length]}=${inAddress(text)}`,
           );
-        }
-        const pairs = (given.query ?? []).map(
-          ([pick, text]) => `${queries[pick % queries.length]}=${inAddress(text)}`,
-        );
-        if (pairs.length > 0) url += `?${pairs.join('&')}`;
-        const bearer = given.authorization ?? `Bearer ${await adminToken()}`;
-        statuses.add(
-          await send({
-            method,
-            url,
-            headers: { ...given.headers, authorization: bearer },
-            payload: given.body(taken),
-          }),
-        );
-      }),
-      { numRuns: RUNS, seed: SEED, endOnFailure: true },
-    );
-    // Were all of them turned away at the door, nothing behind it would have been tried.
-    expect([...statuses].some((status) => status !== 401)).toBe(true);
-    const me = await app.inject({
-      url: `${API_BASE}/me`,
-      headers: { authorization: `Bearer ${await adminToken()}` },
-    });
-    expect(me.json()).toMatchObject({ userName: 'Admin' });
-    expect({}).not.toHaveProperty('isAdmin');
-  });
+          if (pairs.length > 0) url += `?${pairs.join('&')}`;
+          const bearer = given.authorization ?? `Bearer ${await adminToken()}`;
+          statuses.add(
+            await send({
+              method,
+              url,
+              headers: { ...given.headers, authorization: bearer },
+              payload: given.body(taken),
+              // With nothing at its end it is another one: the list.
+              endpoint: parameters.includes('') ? undefined : endpoint,
+            }),
+          );
+        }),
+        { numRuns: RUNS, seed: SEED, endOnFailure: true },
+      );
+      // Were all of them turned away at the door, nothing behind it would have been tried.
+      expect([...statuses].some((status) => status !== 401)).toBe(true);
+      const me = await app.inject({
+        url: `${API_BASE}/me`,
+        headers: { authorization: `Bearer ${await adminToken()}` },
+      });
+      expect(me.json()).toMatchObject({ userName: 'Admin' });
+      expect({}).not.toHaveProperty('isAdmin');
+    },
+  );
 
   it('is refused when it is too much', async () => {
     const authorization = `Bearer ${await adminToken()}`;

@@ -1,3 +1,4 @@
+import { API_BASE } from '@oakestra/contracts/api';
 import type { Logger } from '@oakestra/daemon';
 import Fastify, {
   type FastifyInstance,
@@ -40,7 +41,10 @@ export interface HttpAppOptions {
   readonly plainHttpPolicy?: onRequestAsyncHookHandler;
   /** Runs before the handlers, and may answer in their place: another root leads. Default: this one answers all. */
   readonly beforeHandlers?: preHandlerAsyncHookHandler | undefined;
-  /** Answers requests that reach no face, such as those with a malformed address. Default: problem details. */
+  /**
+   * Answers requests that reach no face, such as those with a malformed address, where they are not for the clean API.
+   * Default: problem details for all.
+   */
   readonly refuse?: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
   /** Told of every answer; the route is the pattern of the address. */
   readonly onAnswered?: (answered: {
@@ -58,7 +62,10 @@ const DEFAULT_BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Everything that is served on port 10000. The result is configured but does not listen. */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const { serverFactory, cors, plainHttpPolicy } = options;
-  const { refuse = (error, request, reply) => sendProblem(reply, problemOf(error, request.id)) } = options;
+  const refuse: NonNullable<HttpAppOptions['refuse']> = (error, request, reply) =>
+    options.refuse === undefined || request.url.startsWith(`${API_BASE}/`)
+      ? sendProblem(reply, problemOf(error, request.id))
+      : options.refuse(error, request, reply);
   const app = Fastify({
     bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
     routerOptions: { ignoreTrailingSlash: true },
