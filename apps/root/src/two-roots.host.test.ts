@@ -189,6 +189,41 @@ const instancesOf = async (root: TestRoot, serviceId: string) =>
     )
   ).instances;
 
+/** Live events of a root. */
+function listen(root: TestRoot, lastId?: string) {
+  let text = '';
+  let call: ReturnType<typeof https.get> | undefined;
+  const ended = new Promise<void>((resolve) => {
+    call = https.get(
+      {
+        ...{ host: '127.0.0.1', port: root.apiPort, path: '/api/v2/events' },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
+        },
+        ...{ rejectUnauthorized: false, agent: false },
+      },
+      (response) => {
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('close', () => resolve());
+        response.on('error', () => {});
+      },
+    );
+    call.on('error', () => resolve());
+  });
+  const all = (field: string) =>
+    [...text.matchAll(new RegExp(`^${field}: (.*)$`, 'gm'))].map(([, value]) => value ?? '');
+  return {
+    ended,
+    text: () => text,
+    kinds: () => all('event'),
+    lastId: () => all('id').at(-1),
+    stop: () => void call?.destroy(),
+  };
+}
+
 interface DialledCluster {
   readonly commands: TierCommand[];
   /** How often its link opened. */
@@ -322,6 +357,37 @@ describe('two roots on one PostgreSQL', () => {
     } finally {
       await original.stop();
     }
+  });
+
+  it('tell what happens to those who listen at either, and go on where a stream was cut', async () => {
+    const first = await startRoot('first');
+    const second = await startRoot('second');
+    const before = listen(second);
+    await vi.waitFor(() => expect(before.text()).toContain(': hello'), WAIT);
+    await submit(first, 'heard');
+    await vi.waitFor(() => expect(before.kinds()).toEqual(['service-created']), WAIT);
+    await first.stop();
+    await before.ended;
+    await vi.waitFor(async () => expect(await second.leads()).toBe(true), WAIT);
+    await submit(second, 'missed');
+    const after = listen(second, before.lastId());
+    await vi.waitFor(() => expect(after.kinds()).toEqual(['service-created']), WAIT);
+    expect(after.text()).not.toContain('event: reset');
+    expect(after.lastId()).not.toBe(before.lastId());
+    after.stop();
+  });
+
+  it('say which root cannot be reached, and do without it what they can', async () => {
+    const first = await startRoot('first');
+    const name = `roots_${database}`;
+    const thief = JSON.stringify({ boot: 'thief', address: '127.0.0.1:9' });
+    const row = `holder = '${thief}', fencing = fencing + 1, expires_at_ms = 9999999999999`;
+    await server.query(name, `update oakestra_leases set ${row}`);
+    await vi.waitFor(async () => expect(await first.leads()).toBe(false), WAIT);
+    const refused = await first.ask('GET', '/api/v2/services');
+    expect(refused).toMatchObject({ status: 503, body: { code: 'leader-unreachable' } });
+    const login = { username: 'Admin', password: PASSWORD };
+    expect(await first.ask('POST', '/api/auth/login', login)).toMatchObject({ status: 200 });
   });
 
   it('hand over in order: nothing that was answered is lost, and clusters go to the new leader', async () => {

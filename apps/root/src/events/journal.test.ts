@@ -56,6 +56,20 @@ it('counts on after a start', async () => {
   ]);
 });
 
+it('gives no number again that was told and never written', async () => {
+  change(0);
+  await journal.after(0, 1);
+  const told: number[] = [];
+  journal.watch(({ seq }) => told.push(seq));
+  change(1, 'told, then the process was killed');
+  const successor = await openEventJournal({ store, clock, logger });
+  successor.add({ kind: 'instance-changed', ownerUserId: 'u', detail: 'another' });
+  expect(told).toEqual([2]);
+  expect(successor.lastSeq()).toBeGreaterThan(2);
+  // Whoever saw the one that is lost is told that something is missing.
+  expect(await successor.after(2, 10)).toBeUndefined();
+});
+
 it('goes on where a reader was, and says when that is not possible', async () => {
   for (let number = 0; number < 60; number += 1) {
     change(number);

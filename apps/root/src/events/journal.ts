@@ -52,6 +52,9 @@ const WRITE_AFTER_MS = 50;
 /** More than this waits only when the store is ill: the oldest are given up. */
 const MOST_WAITING = 10_000;
 
+/** The last number of a journal that ended in order. */
+const WHOLE_KEY = 'events.whole-until';
+
 export async function openEventJournal(options: {
   readonly store: Store<EventsSchema>;
   readonly clock: Clock;
@@ -62,7 +65,10 @@ export async function openEventJournal(options: {
   const { db } = store;
   const listeners = new Set<(event: JournalEvent) => void>();
   const newest = await db.selectFrom('events').select('seq').orderBy('seq', 'desc').executeTakeFirst();
-  let last = Number(newest?.seq ?? 0);
+  const newestSeq = Number(newest?.seq ?? 0);
+  const isWhole = newestSeq === Number((await store.meta.get(WHOLE_KEY)) ?? 0);
+  // Otherwise some numbers may have been told and never written: nobody gets them a second time.
+  let last = isWhole ? newestSeq : newestSeq + MOST_WAITING;
   let waiting: JournalEvent[] = [];
   let writing: Promise<void> | undefined;
   let cancelTimer: (() => void) | undefined;
@@ -134,9 +140,12 @@ export async function openEventJournal(options: {
       return () => void listeners.delete(listener);
     },
     ended: ending.signal,
-    stop() {
+    async stop() {
       ending.abort(new Error('the journal ended'));
-      return flush();
+      await flush();
+      await store.meta
+        .set(WHOLE_KEY, String(last), { durability: 'normal' })
+        .catch((error: unknown) => logger.debug('the end of the journal was not noted', { error }));
     },
   };
 }

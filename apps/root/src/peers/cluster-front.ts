@@ -138,13 +138,14 @@ export function createClusterFront(options: {
       keep(socket);
       const key = keyOf(socket.remoteAddress, socket.remotePort);
       const origin = parsePeerAddress(`${caller}:${socket.remotePort}`);
-      if (key !== undefined && origin !== undefined) {
-        origins.set(key, origin);
-        socket.once('close', () => origins.delete(key));
+      // It must not count as the root that passed it on. And that one believes that we lead, or must look again.
+      if (key === undefined || origin === undefined || take === undefined) {
+        socket.destroy();
+        return;
       }
-      // Whoever passes on to us believes that we lead; where that is not so it must look again.
-      if (take === undefined) socket.destroy();
-      else take(socket);
+      origins.set(key, origin);
+      socket.once('close', () => origins.delete(key));
+      take(socket);
     },
     originOf: (peer) =>
       peer === undefined ? undefined : (origins.get(keyOf(peer.address, peer.port) ?? '') ?? peer),

@@ -43,7 +43,7 @@ export function createForwarding(options: {
     const patientUntilMs = clock.monotonicMs() + PATIENCE_MS;
     for (;;) {
       const leader = await leadership.settled(Math.max(1, patientUntilMs - clock.monotonicMs()));
-      if (leader === undefined || clock.monotonicMs() > patientUntilMs) throw nobodyLeads();
+      if (leader === undefined) throw nobodyLeads();
       if (leader.kind === 'self') return undefined;
       const signal = AbortSignal.any([client, leader.ended]);
       const outcome = await askLeader(leader.address, asked, { agent, signal });
@@ -51,6 +51,7 @@ export function createForwarding(options: {
       const { kind, reason } = outcome;
       logger.debug('the leader gave no answer', { address: leader.address, kind, reason });
       if (kind === 'unknown' && !mayRepeat) throw unclear(reason);
+      if (clock.monotonicMs() + AGAIN_MS > patientUntilMs) throw unreachable(leader.address, reason);
       await sleep(clock, AGAIN_MS, client);
     }
   };
@@ -99,6 +100,15 @@ function nobodyLeads(): OakestraError {
     'unavailable',
     'no-leader',
     'No root leads at the moment, so nothing was done. Try again in a few seconds.',
+    { details: { retryAfterSeconds: 2 } },
+  );
+}
+
+function unreachable(address: string, reason: string): OakestraError {
+  return new OakestraError(
+    'unavailable',
+    'leader-unreachable',
+    `The root that leads cannot be reached at ${address} (${reason}), so nothing was done. Ask that one, or correct its settings peer-port and advertise.`,
     { details: { retryAfterSeconds: 2 } },
   );
 }
