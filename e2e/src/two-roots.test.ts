@@ -91,6 +91,8 @@ describe('two roots on one PostgreSQL', () => {
       );
       await sleep(clock, AFTER_MS);
       clients.push(...(await load.stop()));
+      // Otherwise it was not killed under load.
+      expect(load.unanswered()).toBeGreaterThan(0);
       await expectAsAnswered(heir, clients);
       await leader.start();
       // Who comes back follows, and answers the same.
@@ -154,7 +156,7 @@ describe('two roots on one PostgreSQL', () => {
   }
 
   /** Asks one root, and the other one once that does not answer. */
-  async function userOf(home: TierProcess, complaints: string[]) {
+  async function userOf(home: TierProcess, complaints: string[], onUnanswered: () => void) {
     let root = home;
     const token = await at.api.login();
     return {
@@ -165,13 +167,14 @@ describe('two roots on one PostgreSQL', () => {
           .request(method, path, { token })
           .catch(() => undefined);
         if (answer === undefined || answer.status === 503) {
+          onUnanswered();
           root = otherThan(root);
           await sleep(clock, PAUSE_MS);
           return 'unclear';
         }
         if (answer.status < 300) return 'done';
-        // It may be gone since an answer that never came.
-        if (answer.status !== 404) {
+        // An instance may be gone since an answer that never came.
+        if (answer.status !== 404 || method === 'GET') {
           complaints.push(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
         }
         return 'refused';
@@ -184,6 +187,7 @@ describe('two roots on one PostgreSQL', () => {
     const complaints: string[] = [];
     let isOver = false;
     let lastDeployedMs = 0;
+    let unanswered = 0;
 
     const client = async (): Promise<Client> => {
       const name = `two${(nextName++).toString(36)}`;
@@ -198,7 +202,9 @@ describe('two roots on one PostgreSQL', () => {
     };
 
     const live = async (self: Client, home: TierProcess, dice: Pick<Random, 'fraction'>): Promise<void> => {
-      const user = await userOf(home, complaints);
+      const user = await userOf(home, complaints, () => {
+        unanswered += 1;
+      });
       const deploy = async (): Promise<void> => {
         const askedMs = clock.monotonicMs();
         const outcome = await user.ask('POST', `/api/service/${self.serviceId}/instance`);
@@ -213,8 +219,7 @@ describe('two roots on one PostgreSQL', () => {
         if (outcome === 'done') self.removed.add(number);
       };
       const read = async (): Promise<void> => {
-        const outcome = await user.ask('GET', `/api/service/${self.serviceId}`);
-        if (outcome === 'refused') complaints.push(`${self.name} is not there`);
+        await user.ask('GET', `/api/service/${self.serviceId}`);
       };
       while (!isOver) {
         const living = self.deployed - self.removed.size;
@@ -237,12 +242,12 @@ describe('two roots on one PostgreSQL', () => {
       ),
     );
     return {
+      unanswered: () => unanswered,
       isAnsweredSince: (atMs: number) => lastDeployedMs > atMs,
       async stop() {
         isOver = true;
         await Promise.all(lives);
         expect(complaints).toEqual([]);
-        expect(clients.some(({ unclear, maybeRemoved }) => unclear + maybeRemoved.size > 0)).toBe(true);
         return clients;
       },
     };
