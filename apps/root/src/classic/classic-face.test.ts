@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Sensitive } from '@oakestra/contracts';
+import { OakestraError, Sensitive } from '@oakestra/contracts';
 import { createLogger, createManualClock, systemDisk, systemRandom } from '@oakestra/daemon';
 import { openSqliteStore, type Store } from '@oakestra/store';
 import type { FastifyInstance, InjectOptions } from 'fastify';
@@ -500,6 +500,24 @@ describe('pages of other origins (root-api 2.4)', () => {
 });
 
 describe('failures of our own', () => {
+  it('to look something up do not say that it is missing', async () => {
+    const { services } = await deployShop();
+    let lookups = 0;
+    const application = async (id: string) => {
+      lookups += 1;
+      if (lookups === 1) return parts.applications.application(id);
+      throw new OakestraError('unavailable', 'not-leading', 'Another root leads by now.');
+    };
+    const face = createClassicFace({
+      ...parts,
+      applications: { ...parts.applications, application },
+      logger,
+    });
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const answer = await face.inject({ method: 'GET', url: `/api/service/${services[0]}`, headers });
+    expect([answer.statusCode, lookups]).toEqual([503, 2]);
+  });
+
   it('are logged, and answered without their reason', async () => {
     const broken = {
       ...deployments,

@@ -33,7 +33,8 @@ export function serviceRoutes(parts: {
         ? await refusalOf(ownApplication(applications, applicationID, caller, action))
         : null;
       if (refusal === undefined) return service;
-      if (refusal?.kind === 'forbidden') throw refusal;
+      // That it cannot be looked up at the moment does not mean that it is not there.
+      if (refusal !== null && refusal.kind !== 'not-found') throw refusal;
     }
     throw new OakestraError(
       'not-found',
