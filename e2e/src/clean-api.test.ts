@@ -62,6 +62,55 @@ describe('the clean API', () => {
     expect(states).toContain('CLUSTER_SCHEDULED');
   });
 
+  it('changes a service without a gap, and goes back when the new one does not run', async () => {
+    const deployed = await at.run({ name: 'web', image });
+    const path = `/services/${deployed.serviceId}`;
+    await v2('PUT', `${path}/replicas`, { replicas: 2 });
+    await untilRunning(deployed.serviceId, 2);
+    const named = { microservice_name: 'web', microservice_namespace: 'test', virtualization: 'container' };
+    const change = (fields: object) =>
+      v2('PUT', path, { microservice: { ...named, ...fields }, settleSeconds: 0.5, giveUpSeconds: 8 });
+    /** Until the change is over; the fewest containers that were seen to run. */
+    const watched = async () => {
+      let fewest = Number.POSITIVE_INFINITY;
+      const service = await eventually(
+        async () => {
+          fewest = Math.min(fewest, (await at.worker.runningTasks()).length);
+          const found = await v2<ServiceResource>('GET', path);
+          if (found.rollout !== null) throw new Error(JSON.stringify(found));
+          return found;
+        },
+        { timeoutMs: 60_000, intervalMs: 50, describe: 'the end of the change' },
+      );
+      return { fewest, service };
+    };
+
+    await change({ code: image, environment: ['COLOUR=blue'] });
+    const forward = await watched();
+    expect(forward.service).toMatchObject({
+      revision: 2,
+      lastRollout: { outcome: 'completed', revision: 2 },
+      runningReplicas: 2,
+    });
+    expect(forward.service.instances.map(({ revision }) => revision)).toEqual([2, 2]);
+    expect(forward.fewest).toBe(2);
+
+    await change({ code: image.replace('/web', '/missing') });
+    const back = await watched();
+    expect(back.service).toMatchObject({
+      revision: 2,
+      lastRollout: { outcome: 'rolled-back', revision: 3 },
+      runningReplicas: 2,
+    });
+    expect(back.service.instances).toEqual(
+      forward.service.instances.map((instance) => ({
+        ...instance,
+        ...{ cpuPercent: expect.anything(), memoryBytes: expect.anything(), diskBytes: expect.anything() },
+      })),
+    );
+    expect(back.fewest).toBe(2);
+  });
+
   it('tells events live, and goes on where it was after a restart of the root', async () => {
     const token = await at.api.login();
     const seen: EventResource[] = [];
