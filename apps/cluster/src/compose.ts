@@ -20,7 +20,7 @@ import {
   startInstances,
 } from './instances/index.ts';
 import type { ClusterSettings } from './settings.ts';
-import { createUplink } from './uplink/index.ts';
+import { createUplink, openRootProxy } from './uplink/index.ts';
 import { type ValuesSchema, valuesMigrations } from './values/index.ts';
 import {
   createWorkerSessions,
@@ -111,8 +111,13 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       clock,
       logger,
     });
-    // The library knows no other way to be told.
-    if (settings.rootProxy !== undefined) process.env.grpc_proxy = settings.rootProxy;
+    if (settings.rootProxy !== undefined) {
+      const { rootProxy, rootProxyCaFile: caFile } = settings;
+      const { url, close } = await openRootProxy({ url: rootProxy, caFile, logger });
+      stops.push(close);
+      // The library knows no other way to be told.
+      process.env.grpc_proxy = url;
+    }
     const uplink = createUplink({
       endpoints: settings.root,
       throughProxy: settings.rootProxy !== undefined,

@@ -28,11 +28,16 @@ export const clusterSettings = defineSettings({
     description: 'Where the root takes clusters, "host:port"; several are tried in turn.',
   },
   rootProxy: {
-    type: settingType.url({ protocols: ['http'] }),
+    type: settingType.url({ protocols: ['http', 'https'] }),
     isOptional: true,
     isSecret: true,
     description:
-      'HTTP proxy towards the root, http://user:password@host:port, where only such a one leads out.',
+      'HTTP proxy towards the root, http(s)://user:password@host:port, where only such a one leads out.',
+  },
+  rootProxyCaFile: {
+    type: settingType.text(),
+    isOptional: true,
+    description: 'Certificates (PEM file) to trust at an https proxy beside those of the system.',
   },
   listen: {
     type: settingType.text(),

@@ -151,7 +151,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       const lastSeenAtMs = (clusterId: string) =>
         links.lastSeenAtMs(clusterId) ?? legacyClusters.lastSeenAtMs(clusterId);
       const clusters = createClusterViews({
-        ...{ registry, deployments, fleet, lastSeenAtMs },
+        ...{ registry, deployments, fleet, lastSeenAtMs, reported: legacyClusters.reported },
         send: links.send,
       });
       const halt = (): void => {

@@ -11,12 +11,15 @@ export function createClusterViews({
   fleet,
   lastSeenAtMs,
   send,
+  reported,
 }: {
   readonly registry: ClusterRegistry;
   readonly deployments: Pick<DeploymentEngine, 'clusterState' | 'setClusterAvailability'>;
   readonly fleet: Pick<Fleet, 'clusterLabels'>;
   readonly lastSeenAtMs: (clusterId: string) => number | undefined;
   readonly send: (clusterId: string, command: FleetCommand) => void;
+  /** Of clusters of the original. */
+  readonly reported: (clusterId: string) => ClusterView['reported'];
 }): Clusters {
   const viewOf = (cluster: RegisteredCluster): ClusterView => {
     const state = deployments.clusterState(cluster.id);
@@ -38,6 +41,7 @@ export function createClusterViews({
       availability: state?.mark.availability ?? 'open',
       instanceCount: state?.keys.size ?? 0,
       lastSeenAtMs: lastSeenAtMs(cluster.id),
+      reported: reported(cluster.id),
     };
   };
   const views = (): ClusterView[] => registry.all().map(viewOf);

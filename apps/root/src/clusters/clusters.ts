@@ -1,4 +1,5 @@
 import type { Labels } from '@oakestra/contracts';
+import type { ClassicClusterFigures } from '@oakestra/contracts/classic';
 import type { Availability } from '@oakestra/ownership';
 
 /** A cluster as the faces show it. */
@@ -26,6 +27,8 @@ export interface ClusterView {
   readonly instanceCount: number;
   /** Unix milliseconds of the last message. */
   readonly lastSeenAtMs: number | undefined;
+  /** Of clusters of the original, after their first report. */
+  readonly reported?: ClassicClusterFigures | undefined;
 }
 
 export interface Clusters {

@@ -319,11 +319,18 @@ describe('item 10', () => {
 
   it('takes the figures of a report, and not the address in it', async () => {
     const root = await startRoot();
-    const { id } = await joined(root);
+    const { cluster, id } = await joined(root);
+    cluster.pause();
+    cluster.resources = { ...IDLE_RESOURCES, vgpus: 1, gpu_percent: 12.5, gpu_drivers: ['cuda', 'cuda'] };
+    await cluster.report(root.apiPort, id);
     const [found] = await root.call('GET', '/api/clusters/active');
+    expect(found.cpu_history.at(-1)).toEqual({ value: 3.5, timestamp: found.last_modified_timestamp });
+    expect(found.memory_history.length).toBeGreaterThanOrEqual(2);
     expect(found).toMatchObject({
       ...{ _id: id, ip: '127.0.0.1', active: true, active_nodes: 2, vcpus: 8, cpu_percent: 3.5 },
       ...{ memory: 16_000, memory_percent: 40.1, virtualization: ['docker'] },
+      ...{ vgpus: 1, total_gpu_cores: 1, gpu_percent: 12.5, gpu_drivers: ['cuda'] },
+      csi_drivers: ['csi.oakestra.io/hostpath'],
     });
     expect(Date.now() / 1000 - found.last_modified_timestamp).toBeLessThan(5);
   });

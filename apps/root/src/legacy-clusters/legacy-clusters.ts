@@ -1,5 +1,10 @@
 import { OakestraError, type TierCommand } from '@oakestra/contracts';
-import { deploymentToWire, type ReportedResources, readClusterReport } from '@oakestra/contracts/classic';
+import {
+  type ClassicClusterFigures,
+  deploymentToWire,
+  type ReportedResources,
+  readClusterReport,
+} from '@oakestra/contracts/classic';
 import type { ClusterRegistration } from '@oakestra/contracts/registration';
 import type { Clock, Logger } from '@oakestra/daemon';
 import type { ClusterRegistry, RegisteredCluster } from '../clusters/index.ts';
@@ -36,8 +41,8 @@ export interface LegacyClusters {
   register(registration: ClusterRegistration, from: string | undefined): Promise<string>;
   /** `POST /api/information/<cluster id>`. Throws `cluster-not-found`, `cluster-has-link`, `report-invalid`. */
   report(clusterId: string, body: { readonly [field: string]: unknown }): void;
-  /** What its last report said beside its instances. */
-  resources(clusterId: string): ReportedResources | undefined;
+  /** What its reports said beside its instances. */
+  reported(clusterId: string): ClassicClusterFigures | undefined;
   lastSeenAtMs(clusterId: string): number | undefined;
   send(clusterId: string, command: TierCommand): boolean;
   /** The state was read again from the store: each begins a new session with its next report. */
@@ -50,12 +55,15 @@ export interface LegacyClusters {
 interface Presence {
   readonly peer: LegacyPeer;
   resources: ReportedResources | undefined;
+  history: ClassicClusterFigures['history'];
   lastSeenAtMs: number;
   cancelTimer: () => void;
 }
 
 /** A cluster is there while its last report is younger (root-api 9.2). */
 const SILENCE_MS = 30_000;
+/** Entries (root-api 6.4). */
+const LONGEST_HISTORY = 100;
 
 export function createLegacyClusters(options: LegacyClustersOptions): LegacyClusters {
   const { book, registry, clock, logger } = options;
@@ -105,7 +113,10 @@ export function createLegacyClusters(options: LegacyClustersOptions): LegacyClus
         });
       },
     });
-    const presence = { peer, resources: undefined, lastSeenAtMs: 0, cancelTimer: () => {} };
+    const presence = {
+      ...{ peer, resources: undefined, history: [], lastSeenAtMs: 0 },
+      cancelTimer: () => {},
+    };
     present.set(clusterId, presence);
     return presence;
   };
@@ -153,6 +164,9 @@ export function createLegacyClusters(options: LegacyClustersOptions): LegacyClus
       const presence = present.get(clusterId) ?? enrol(clusterId);
       presence.lastSeenAtMs = clock.nowMs();
       presence.resources = report.resources ?? presence.resources;
+      const { cpuPercent = null, memoryPercent = null } = report.resources ?? {};
+      const sample = { atMs: presence.lastSeenAtMs, cpuPercent, memoryPercent };
+      presence.history = [...presence.history, sample].slice(-LONGEST_HISTORY);
       presence.cancelTimer();
       presence.cancelTimer = clock.setTimer(options.silenceMs ?? SILENCE_MS, () =>
         fellSilent(clusterId, presence),
@@ -160,7 +174,11 @@ export function createLegacyClusters(options: LegacyClustersOptions): LegacyClus
       presence.peer.report(report);
     },
 
-    resources: (clusterId) => present.get(clusterId)?.resources,
+    reported(clusterId) {
+      const presence = present.get(clusterId);
+      if (presence?.resources === undefined) return undefined;
+      return { ...presence.resources, history: presence.history };
+    },
     lastSeenAtMs: (clusterId) => present.get(clusterId)?.lastSeenAtMs,
     send: (clusterId, command) => present.get(clusterId)?.peer.command(command) ?? false,
 

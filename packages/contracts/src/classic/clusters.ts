@@ -1,4 +1,5 @@
 import type { JsonObject } from '../documents.ts';
+import type { ReportedResources } from './cluster-report.ts';
 
 export interface ClassicCluster {
   readonly id: string;
@@ -15,6 +16,22 @@ export interface ClassicCluster {
   readonly virtualization: readonly string[];
   /** Unix milliseconds; absent until something was heard. */
   readonly lastSeenAtMs: number | undefined;
+  /** Of clusters of the original. */
+  readonly reported?: ClassicClusterFigures | undefined;
+}
+
+/** What only the reports of the original say. */
+export interface ClassicClusterFigures extends ReportedResources {
+  /** One entry for each report, the newest last. */
+  readonly history: readonly ClassicClusterSample[];
+}
+
+export interface ClassicClusterSample {
+  /** Unix milliseconds. */
+  readonly atMs: number;
+  /** null: the report did not say. */
+  readonly cpuPercent: number | null;
+  readonly memoryPercent: number | null;
 }
 
 /**
@@ -26,6 +43,10 @@ export function clusterToWire(cluster: ClassicCluster): JsonObject {
   const location = cluster.location || 'Unknown Location';
   const vcpus = Math.trunc(cluster.vcpus);
   const memory = Math.trunc(cluster.memoryMib);
+  const { reported } = cluster;
+  const vgpus = Math.trunc(reported?.vgpus ?? 0);
+  const historyOf = (figure: (sample: ClassicClusterSample) => number | null): JsonObject[] =>
+    (reported?.history ?? []).map((sample) => ({ value: figure(sample), timestamp: sample.atMs / 1000 }));
   return {
     _id: cluster.id,
     candidate_name: name,
@@ -43,18 +64,18 @@ export function clusterToWire(cluster: ClassicCluster): JsonObject {
     memory,
     memory_in_mb: memory,
     memory_percent: cluster.memoryPercent,
-    vgpus: 0,
-    total_gpu_cores: 0,
-    gpu_percent: 0,
-    gpu_temp: 0,
-    gpu_drivers: [],
-    vram: 0,
-    vram_percent: 0,
+    vgpus,
+    total_gpu_cores: vgpus,
+    gpu_percent: reported?.gpuPercent ?? 0,
+    gpu_temp: reported?.gpuTemperature ?? 0,
+    gpu_drivers: reported?.gpuDrivers ?? [],
+    vram: Math.trunc(reported?.vramMib ?? 0),
+    vram_percent: reported?.vramPercent ?? 0,
     virtualization: [...new Set(cluster.virtualization)],
-    supported_addons: [],
-    csi_drivers: [],
-    cpu_history: [],
-    memory_history: [],
+    supported_addons: reported?.supportedAddons ?? [],
+    csi_drivers: reported?.csiDrivers ?? [],
+    cpu_history: historyOf(({ cpuPercent }) => cpuPercent),
+    memory_history: historyOf(({ memoryPercent }) => memoryPercent),
     last_modified_timestamp: (cluster.lastSeenAtMs ?? 0) / 1000,
   };
 }

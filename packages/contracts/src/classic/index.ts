@@ -5,7 +5,7 @@ export {
   type ReportedResources,
   readClusterReport,
 } from './cluster-report.ts';
-export { type ClassicCluster, clusterToWire } from './clusters.ts';
+export { type ClassicCluster, type ClassicClusterFigures, clusterToWire } from './clusters.ts';
 export {
   applicationToWire,
   type ClassicApplication,
