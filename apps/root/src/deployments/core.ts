@@ -161,6 +161,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
   const fitsAt = (document: ServiceDocument, clusterId: string): boolean => {
     const member = arbiter.memberState(clusterId);
     if (member?.isUp !== true || member.facts === undefined) return false;
+    if (member.mark.availability !== 'open') return false;
     const { facts, reservedMemoryMib } = member;
     const candidates = [{ id: clusterId, facts, reservedMemoryMib }];
     return options.schedule({ document, candidates }).kind === 'chosen';

@@ -528,6 +528,16 @@ describe('item 11', () => {
     expect(answer).toEqual({ status: 200, text: 'ok' });
     expect(await instancesOf(root, service)).toEqual([]);
   });
+
+  it('places nothing on a cluster that shall take no more', async () => {
+    const root = await startRoot();
+    const { id } = await joined(root);
+    const service = await submit(root);
+    await root.call('POST', `/api/v2/clusters/${id}/cordon`);
+    const body = { job_id: service, candidate_id: id };
+    await ask(root.apiPort, { method: 'POST', path: '/api/result/deploy', body });
+    expect(await instancesOf(root, service)).toEqual([]);
+  });
 });
 
 describe('in the safe mode', () => {
