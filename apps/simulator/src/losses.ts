@@ -9,6 +9,7 @@ import type { World } from './world.ts';
 export function loseStore(world: World, node: RootNode | ClusterNode): void {
   world.watch.trace(`${node.id} loses its store`);
   putStore(world, node, emptyStore(world.random), true);
+  if ('values' in node) node.values.lose();
 }
 
 /** The store of a tier is put back to what it was. Not noticed: the whole machine was, and looks as before. */

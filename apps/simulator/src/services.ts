@@ -1,15 +1,20 @@
-import type { ServiceDocument } from '@oakestra/contracts';
+import { SEALED_REFERENCES_FIELD, type SealedReference, type ServiceDocument } from '@oakestra/contracts';
 import type { Schedule } from '@oakestra/ownership';
 import type { ServiceRecord } from '@oakestra/root';
 import type { SeededRandom } from './virtual/random.ts';
 
-/** One service of each policy. */
+const SECRET: SealedReference = {
+  ...{ kind: 'secret', id: 'c'.repeat(24), name: 'db', version: 1, environment: 'DB' },
+};
+
+/** One service of each policy, and one that needs a secret. */
 export const ALL_POLICIES: readonly Partial<ServiceDocument>[] = [
   {},
   { on_disconnect: 'wait' },
   { on_disconnect: 'stop-after 6' },
   { one_shot: true },
   { one_shot: true, one_shot_delivery: 'at-most-once' },
+  { [SEALED_REFERENCES_FIELD]: [SECRET] },
 ];
 
 /** The service number `index`, registered for the `generation`th time: users do that again after a loss. */

@@ -1,5 +1,13 @@
-import { formatEpoch, type InstanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
+import {
+  formatEpoch,
+  type InstanceKey,
+  parseInstanceKey,
+  type ServiceDocument,
+  sealedVersionsOf,
+} from '@oakestra/contracts';
 import { type InstanceRecord, placementOf, policyOf } from '@oakestra/ownership';
+import type { InstanceEntry } from '@oakestra/worker';
+import type { VirtualValues } from '../nodes/values.ts';
 import type { World } from '../world.ts';
 
 /**
@@ -13,7 +21,7 @@ export function verdictOf(world: World, isFinal: boolean): readonly string[] {
     const failure = verdictOn(world, key, records.get(key), isFinal);
     if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
   }
-  const others = [...leftovers(world), ...separations(world), ...remainders(world)];
+  const others = [...leftovers(world), ...values(world), ...separations(world), ...remainders(world)];
   return [...failures, ...rollouts(world), ...others];
 }
 
@@ -49,6 +57,29 @@ function remainders(world: World): string[] {
       ? [`${record.key} is still on ${owner}: ${describe(world, record.key)}`]
       : [];
   });
+}
+
+/** Values are wherever an instance may be started that needs them, and nowhere else. */
+function values(world: World): string[] {
+  const found: string[] = [];
+  const judge = (
+    id: string,
+    kept: VirtualValues,
+    present: readonly (InstanceEntry | InstanceRecord)[],
+  ): void => {
+    const wanted = new Set<string>();
+    for (const { key, wanted: goal, document } of present) {
+      if (goal !== 'running') continue;
+      for (const version of sealedVersionsOf(document)) wanted.add(version);
+      if (!kept.has(document)) found.push(`${id} lacks values of ${key}`);
+    }
+    for (const version of kept.stored()) {
+      if (!wanted.has(version)) found.push(`${id} still keeps the value ${version}`);
+    }
+  };
+  for (const worker of world.workers) judge(worker.id, worker.values, worker.entries());
+  for (const cluster of world.clusters) judge(cluster.id, cluster.values, cluster.records());
+  return found;
 }
 
 function separations(world: World): string[] {

@@ -1,4 +1,5 @@
 import type { ClusterCore, ClusterEffects } from '@oakestra/cluster';
+import type { TierCommand } from '@oakestra/contracts';
 import { createVirtualDisk } from '../virtual/disk.ts';
 import type { LowerEnd, UpperEnd, VirtualLink } from '../virtual/link.ts';
 import { createDaemon } from './daemon.ts';
@@ -12,10 +13,12 @@ import {
   withEffects,
   withMember,
 } from './tier-store.ts';
+import { createVirtualValues, sendWithValues, type VirtualValues } from './values.ts';
 
 export interface ClusterNode extends TierNode<ClusterCore> {
   readonly lower: LowerEnd;
   readonly upper: UpperEnd;
+  readonly values: VirtualValues;
   attach(uplink: VirtualLink, downlinks: ReadonlyMap<string, VirtualLink>): void;
 }
 
@@ -33,6 +36,12 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
     for (const link of downlinks.values()) link.upperDied();
   };
 
+  const values = createVirtualValues({ time, random });
+  const eraseValues = (core: ClusterCore): void =>
+    values.retain(
+      [...core.arbiter.records()].flatMap(({ wanted, document }) => (wanted === 'running' ? [document] : [])),
+    );
+
   const daemon = createDaemon<ClusterCore, ClusterEffects, TierStore>({
     time,
     disk,
@@ -46,8 +55,12 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
         nowMs: time.nowMs,
         wallMs,
         mintIncarnation: () => `s${random.below(2 ** 30)}`,
+        hasValues: values.has,
       }),
-    started: () => watch.started(id),
+    started(core) {
+      watch.started(id, core.arbiter.records());
+      eraseValues(core);
+    },
     durabilityOf: (effects) =>
       effects.writes.size > 0 || effects.counter !== undefined || effects.highestEpoch !== undefined
         ? effects.durability
@@ -60,9 +73,14 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       watch.tierActed(id, effects);
       for (const { member, message } of effects.sends) {
         watch.ordered(id, member, message);
-        downlinks.get(member)?.sendDown(message);
+        const send = (whole: TierCommand) => downlinks.get(member)?.sendDown(whole);
+        const isLacking = message.type === 'deploy' && !values.has(message.document);
+        if (isLacking) send(message);
+        else sendWithValues(message, { time, random }, send);
       }
       for (const report of effects.toRoot) uplink?.sendUp(report);
+      const core = daemon.core();
+      if (core !== undefined && effects.writes.size > 0) eraseValues(core);
     },
     wasLate: (core, lateMs) => core.selfLate(lateMs),
     drop,
@@ -76,6 +94,7 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
     stall: daemon.stall,
     wake: daemon.wake,
     isResponsive: daemon.isResponsive,
+    values,
     attach(up, down) {
       uplink = up;
       downlinks = down;
@@ -83,6 +102,7 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
     crash(announcedGraceMs) {
       const wasRunning = daemon.core() !== undefined;
       daemon.crash();
+      values.crash();
       if (wasRunning) drop(announcedGraceMs);
     },
     jumpWall(byMs) {
@@ -120,7 +140,14 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       },
       up: () => void daemon.run((core) => core.rootUp()),
       down: () => void daemon.run((core) => core.rootDown()),
-      command: (command) => void daemon.run((core) => core.rootCommand(command)),
+      command(command) {
+        if (command.type !== 'deploy' || command.values === undefined) {
+          daemon.run((core) => core.rootCommand(command));
+          return;
+        }
+        const { values: given, ...bare } = command;
+        values.keep(given, () => void daemon.run((core) => core.rootCommand(bare)));
+      },
       contact: () => {},
     },
   };

@@ -1,4 +1,4 @@
-import type { InstanceKey } from '@oakestra/contracts';
+import type { InstanceKey, ServiceDocument } from '@oakestra/contracts';
 import { compareEpochs } from '@oakestra/contracts';
 import { policyOf } from '@oakestra/ownership';
 import type { InstanceAction, InstanceEntry, WorkerCore } from '@oakestra/worker';
@@ -44,6 +44,8 @@ export interface ContainersOptions {
   readonly random: SeededRandom;
   readonly watch: Watch;
   readonly faults: ContainerFaults;
+  /** Are the values there that the document refers to? */
+  readonly hasValues: (document: ServiceDocument) => boolean;
   readonly onFinished: (key: InstanceKey, attempt: number, result: ActionResult) => void;
   readonly onExited: (key: InstanceKey, code: number) => void;
 }
@@ -98,7 +100,7 @@ export function createContainers(options: ContainersOptions): Containers {
     all.delete(key);
     within(40 + random.below(300), () => {
       if (attempts.get(key) !== action.attempt) return;
-      if (random.chance(faults.startFails)) {
+      if (!options.hasValues(entry.document) || random.chance(faults.startFails)) {
         finish(action, { kind: 'start-failed', detail: 'simulated' });
         return;
       }

@@ -16,6 +16,7 @@ import {
   withEffects,
   withMember,
 } from './tier-store.ts';
+import { sendWithValues } from './values.ts';
 
 /** What the root and a cluster have in common: a process, a store and a clock that may be wrong. */
 export interface TierNode<Core>
@@ -85,7 +86,7 @@ export function createRootNode(options: NodeOptions): RootNode {
       watch.tierActed('root', effects);
       for (const { member, message } of effects.sends) {
         watch.ordered('root', member, message);
-        links.get(member)?.sendDown(message);
+        sendWithValues(message, { time, random }, (whole) => links.get(member)?.sendDown(whole));
       }
     },
     wasLate: (core, lateMs) => core.selfLate(lateMs),

@@ -10,6 +10,7 @@ import type { Container } from './container.ts';
 import { type ContainerFaults, createContainers } from './containers.ts';
 import type { Parts } from './parts.ts';
 import { WALL_START_MS } from './tier-store.ts';
+import { createVirtualValues, type VirtualValues } from './values.ts';
 
 export interface Journal {
   readonly entries: ReadonlyMap<InstanceKey, InstanceEntry>;
@@ -24,6 +25,7 @@ export type WorkerEnd = 'process' | 'machine' | 'restart';
 export interface WorkerNode extends LowerEnd {
   readonly disk: VirtualDisk<Journal>;
   readonly containers: ReadonlyMap<InstanceKey, Container>;
+  readonly values: VirtualValues;
   attach(link: VirtualLink): void;
   start(): void;
   crash(end: WorkerEnd): void;
@@ -67,8 +69,17 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     pump.run(() => event(core));
   };
 
+  const values = createVirtualValues({ time, random });
+  const eraseValues = (): void =>
+    values.retain(
+      [...(running?.core.entries() ?? [])].flatMap(({ wanted, document }) =>
+        wanted === 'running' ? [document] : [],
+      ),
+    );
+
   const containers = createContainers({
     ...options,
+    hasValues: values.has,
     workerId: id,
     onFinished: (key, attempt, result) => run((core) => core.finished(key, attempt, result)),
     onExited: (key, code) => run((core) => core.exited(key, { code, detail: `exit code ${code}` })),
@@ -77,6 +88,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
   const deliver = (effects: WorkerEffects): void => {
     for (const report of effects.sends) link?.sendUp(report);
     for (const action of effects.actions) containers.execute(action);
+    if (effects.writes.size > 0) eraseValues();
   };
 
   const build = (): void => {
@@ -88,6 +100,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
       nowMs: monotonicMs,
       wallMs: () => WALL_START_MS + time.nowMs() + wallOffsetMs,
       address: () => id,
+      hasValues: values.has,
     });
     const pump = options.parts.createPump<WorkerEffects>({
       core,
@@ -100,6 +113,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     });
     running = { core, pump, boot };
     pump.run(() => core.recover(found()));
+    eraseValues();
   };
 
   const found = () =>
@@ -119,6 +133,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     life += 1;
     containers.abandon();
     disk.crash();
+    values.crash();
     if (kind === 'machine') {
       containers.clear();
       bootedAtMs = time.nowMs();
@@ -168,7 +183,9 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     },
     loseJournal() {
       disk.replace(emptyJournal(random));
+      values.lose();
     },
+    values,
     jumpWall(byMs) {
       wallOffsetMs += byMs;
     },
@@ -183,7 +200,14 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     },
     up: () => run((core) => core.sessionUp()),
     down: () => run((core) => core.sessionDown()),
-    command: (command) => run((core) => core.command(command)),
+    command(command) {
+      if (command.type !== 'deploy' || command.values === undefined) {
+        run((core) => core.command(command));
+        return;
+      }
+      const { values: given, ...bare } = command;
+      values.keep(given, () => run((core) => core.command(bare)));
+    },
     contact: (sentAtMs) => run((core) => core.contact(sentAtMs - bootedAtMs)),
   };
 }

@@ -1,0 +1,95 @@
+import {
+  type SealedValue,
+  type ServiceDocument,
+  sealedReferencesOf,
+  sealedVersionKey,
+  sealedVersionsOf,
+  type TierCommand,
+} from '@oakestra/contracts';
+import { createVirtualDisk } from '../virtual/disk.ts';
+import type { SeededRandom } from '../virtual/random.ts';
+import type { VirtualTime } from '../virtual/time.ts';
+
+/** The values of secrets that a node keeps, as its product does: on disk before the order that brought them is obeyed. */
+export interface VirtualValues {
+  has(document: ServiceDocument): boolean;
+  stored(): ReadonlySet<string>;
+  /** `then`: obeys the order, unless the process ends before. */
+  keep(values: readonly SealedValue[], then: () => void): void;
+  /** Erases what none of these refers to. */
+  retain(documents: Iterable<ServiceDocument>): void;
+  /** The process ended. */
+  crash(): void;
+  /** The disk is another one. */
+  lose(): void;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function createVirtualValues(options: {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+}): VirtualValues {
+  const disk = createVirtualDisk<ReadonlySet<string>>({ ...options, empty: NONE });
+  let stored = new Set<string>();
+  let held: string[] = [];
+  let life = 0;
+  return {
+    has: (document) => [...sealedVersionsOf(document)].every((key) => stored.has(key)),
+    stored: () => stored,
+    keep(values, then) {
+      const mine = life;
+      const keys = values.map(sealedVersionKey);
+      held.push(...keys);
+      disk.commit(
+        (before) => new Set([...before, ...keys]),
+        'full',
+        () => {
+          if (mine !== life) return;
+          for (const key of keys) stored.add(key);
+          then();
+          for (const key of keys) held.splice(held.indexOf(key), 1);
+        },
+      );
+    },
+    retain(documents) {
+      const wanted = new Set(held);
+      for (const document of documents) for (const key of sealedVersionsOf(document)) wanted.add(key);
+      const erased = [...stored].filter((key) => !wanted.has(key));
+      if (erased.length === 0) return;
+      for (const key of erased) stored.delete(key);
+      disk.commit(
+        (before) => new Set([...before].filter((key) => !erased.includes(key))),
+        'normal',
+        () => {},
+      );
+    },
+    crash() {
+      life += 1;
+      held = [];
+      disk.crash();
+      stored = new Set(disk.read());
+    },
+    lose() {
+      disk.replace(NONE);
+      stored = new Set();
+    },
+  };
+}
+
+/** A deploy command takes its values along, which are read before it leaves: others may overtake it. */
+export function sendWithValues(
+  command: TierCommand,
+  { time, random }: { readonly time: VirtualTime; readonly random: SeededRandom },
+  send: (command: TierCommand) => void,
+): void {
+  const references = command.type === 'deploy' ? sealedReferencesOf(command.document) : [];
+  if (command.type !== 'deploy' || references.length === 0) {
+    send(command);
+    return;
+  }
+  const values = references.flatMap(({ id, version }) =>
+    version === null ? [] : [{ id, version, base64: '' }],
+  );
+  time.after(random.below(20), () => send({ ...command, values }));
+}
