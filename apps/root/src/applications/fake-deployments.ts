@@ -30,7 +30,12 @@ export function createFakeDeployments(): FakeDeployments {
         throw new OakestraError('conflict', 'service-exists', `There is a service ${document.job_name}.`);
       }
       const none = { nextInstanceNumber: 0, status: undefined, statusDetail: '', instances: [] };
-      const unchanged = { revision: 1, rollout: undefined, lastOutcome: undefined };
+      const unchanged = {
+        revision: 1,
+        rollout: undefined,
+        previousDocument: undefined,
+        lastOutcome: undefined,
+      };
       services.set(id, { id, ownerUserId, document, ...none, ...unchanged });
     },
     async updateService(id, document) {

@@ -51,6 +51,8 @@ export interface ServiceView {
   /** Present while its instances are replaced by ones of `revision`. */
   readonly rollout: RolloutView | undefined;
   /** How the last change ended, as far as one is known. */
+  /** What a change that is under way may go back to. */
+  readonly previousDocument: ServiceDocument | undefined;
   readonly lastOutcome: RolloutOutcome | undefined;
 }
 

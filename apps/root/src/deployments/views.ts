@@ -60,6 +60,7 @@ export function serviceView(service: ServiceRecord, instances: readonly Instance
     instances,
     revision: revisionOf(service.document),
     rollout: rolloutView(service, instances),
+    previousDocument: service.rollout?.active?.previous ?? undefined,
     lastOutcome: service.rollout?.outcome,
   };
 }

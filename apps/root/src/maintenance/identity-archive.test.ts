@@ -15,6 +15,7 @@ beforeEach(async () => {
   await mkdir(join(state, 'authority/deep'), { recursive: true });
   await writeFile(join(state, 'authority/deep/ca.pem'), 'ca');
   await writeFile(join(state, 'token-key.pem'), 'key');
+  await writeFile(join(state, 'sealing-keys'), 'keys');
   await writeFile(join(state, 'root.db'), 'data');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -26,6 +27,7 @@ it('moves authority and keys to another machine, and nothing else, for the owner
   await importIdentity(archive, target);
   expect(await readFile(join(target, 'authority/deep/ca.pem'), 'utf8')).toBe('ca');
   expect(await readFile(join(target, 'token-key.pem'), 'utf8')).toBe('key');
+  expect(await readFile(join(target, 'sealing-keys'), 'utf8')).toBe('keys');
   expect((await stat(join(target, 'token-key.pem'))).mode & 0o777).toBe(0o600);
 });
 

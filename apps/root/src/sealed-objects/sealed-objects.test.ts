@@ -151,6 +151,9 @@ describe('a secret or config', () => {
       code: 'sealed-object-used',
       message: expect.stringContaining('is used by shop.prod.web.prod'),
     });
+    // A change that is under way may go back.
+    services = [{ ...service({}), previousDocument: using }];
+    await expect(objects.remove(secret, ann)).rejects.toMatchObject({ code: 'sealed-object-used' });
     services = [];
     await objects.remove(secret, ann);
     expect(await objects.find('secret', secret.id)).toBeUndefined();

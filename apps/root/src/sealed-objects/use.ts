@@ -4,6 +4,7 @@ import type { SealedObject } from './sealed-objects.ts';
 /** What of a service says which secrets and configs it uses. */
 export interface UsingService {
   readonly document: ServiceDocument;
+  readonly previousDocument?: ServiceDocument | undefined;
   readonly ownerUserId: string;
   readonly instances: readonly { readonly sealedReferences: readonly SealedReference[] }[];
 }
@@ -31,10 +32,11 @@ export function useOf(
         reference.name === name &&
         service.ownerUserId === ownerUserId &&
         !isKnown(reference));
-    const own = sealedReferencesOf(service.document).filter(isMeant);
+    const { document, previousDocument = document } = service;
+    const own = [document, previousDocument].flatMap(sealedReferencesOf).filter(isMeant);
     const ofInstances = service.instances.flatMap(({ sealedReferences }) => sealedReferences).filter(isMeant);
     for (const { version } of [...own, ...ofInstances]) if (version !== null) versions.add(version);
-    if (own.length > 0 || ofInstances.length > 0) names.push(service.document.job_name);
+    if (own.length > 0 || ofInstances.length > 0) names.push(document.job_name);
   }
   return { services: names, versions };
 }

@@ -16,7 +16,12 @@ export function createFakeDeployments(clusterId: string): Deployments & { clear(
     clear: () => services.clear(),
     async registerService({ id, ownerUserId, document }) {
       const none = { nextInstanceNumber: 0, status: undefined, statusDetail: '', instances: [] };
-      const unchanged = { revision: 1, rollout: undefined, lastOutcome: undefined };
+      const unchanged = {
+        revision: 1,
+        rollout: undefined,
+        previousDocument: undefined,
+        lastOutcome: undefined,
+      };
       services.set(id, { id, ownerUserId, document, ...none, ...unchanged });
     },
     async updateService(id, document) {
