@@ -7,14 +7,13 @@ const SECRET: SealedReference = {
   ...{ kind: 'secret', id: 'c'.repeat(24), name: 'db', version: 1, environment: 'DB' },
 };
 
-/** One service of each policy, and one that needs a secret. */
+/** One service of each policy; the one without any needs a secret. */
 export const ALL_POLICIES: readonly Partial<ServiceDocument>[] = [
-  {},
+  { [SEALED_REFERENCES_FIELD]: [SECRET] },
   { on_disconnect: 'wait' },
   { on_disconnect: 'stop-after 6' },
   { one_shot: true },
   { one_shot: true, one_shot_delivery: 'at-most-once' },
-  { [SEALED_REFERENCES_FIELD]: [SECRET] },
 ];
 
 /** The service number `index`, registered for the `generation`th time: users do that again after a loss. */
