@@ -1,4 +1,5 @@
 export {
+  type Leader,
   type Leadership,
   leadAlone,
   notLeading,
