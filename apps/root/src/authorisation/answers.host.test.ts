@@ -7,15 +7,17 @@ import type { RootSchema } from './snapshot.ts';
 import { describeAnswers } from './testing/describe-answers.ts';
 
 let server: TestPostgres;
+let databases = 0;
 
 beforeAll(async () => {
   server = await startTestPostgres();
 });
 afterAll(() => server.stop());
 
-describeAnswers('PostgreSQL', async () =>
-  openStore<RootSchema>({
-    ...{ url: await server.createDatabase('answers'), migrations: rootMigrations },
+describeAnswers('PostgreSQL', async () => {
+  databases += 1;
+  return openStore<RootSchema>({
+    ...{ url: await server.createDatabase(`answers_${databases}`), migrations: rootMigrations },
     ...{ logger: recordingLogger(), clock: testClock, random: testRandom },
-  }),
-);
+  });
+});

@@ -1,5 +1,5 @@
 import { seededRandom } from '@oakestra/daemon';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { answersOf } from '../answers.ts';
 import { createPorts, type PortName } from '../ports.ts';
 import { TABLES } from '../tables.ts';
@@ -16,11 +16,12 @@ export function describeAnswers(engine: string, open?: WorldOptions['open']): vo
     let world: World;
     let ports: Awaited<ReturnType<typeof createPorts>>;
 
-    beforeAll(async () => {
+    // One for each port: logins last ten minutes of its clock, which goes on with each request.
+    beforeEach(async () => {
       world = await createWorld({ random: seededRandom(1), ...(open === undefined ? {} : { open }) });
       ports = await createPorts(world);
     });
-    afterAll(async () => {
+    afterEach(async () => {
       await Promise.all(Object.values(ports ?? {}).map(({ app }) => app.close()));
       await world.close();
     });
