@@ -55,7 +55,7 @@ async function startRoot(settings: Partial<RootSettings> = LEGACY): Promise<Root
   running.push(root.lifecycle);
   let token = '';
   const call: Root['call'] = async (method, path, body) => {
-    const host = settings.listen ?? '127.0.0.1';
+    const host = settings.listen === '::1' ? '::1' : '127.0.0.1';
     const answer = await ask(root.apiPort, { method, path, token, body, host });
     if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     const value: unknown = JSON.parse(answer.text);
@@ -219,6 +219,17 @@ describe('item 9', () => {
     const service = await submit(root);
     await deploy(root, service);
     await has(cluster, service, [0]);
+  });
+
+  it('both kinds of addresses are served at once (Q42)', async () => {
+    const root = await startRoot({ ...LEGACY, listen: '::' });
+    const addresses = ['127.0.0.1', '::1'];
+    for (const [index, host] of addresses.entries()) {
+      const cluster = await startCluster(host);
+      await cluster.register(root.clusterPort, `c${index}`);
+    }
+    const found = await root.call('GET', '/api/clusters/');
+    expect(found.map(({ ip }: { ip: string }) => ip)).toEqual(addresses);
   });
 
   it('a name belongs to what it was registered as', async () => {
