@@ -12,7 +12,7 @@ import {
   openClusterRegistry,
 } from './clusters/index.ts';
 import { type DeploymentEngine, startDeployments } from './deployments/index.ts';
-import { type EventJournal, openEventJournal } from './events/index.ts';
+import { createEventSharing, type EventJournal, openEventJournal } from './events/index.ts';
 import { type Fleet, openFleet } from './fleet/index.ts';
 import { addressMatcher } from './http/index.ts';
 import type { Identity } from './identity/index.ts';
@@ -93,8 +93,16 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       });
       const fleet = await openFleet({ store, clock, logger, send: links.send });
       const events = await openEventJournal({ store, clock, logger });
-      teardown.add('events', () => events.stop());
       let applications: Applications | undefined;
+      let applicationOf = (_serviceId: string): string => '';
+      const shared = createEventSharing({
+        journal: events,
+        organisationOf: async (serviceId) => applications?.organisationOf(applicationOf(serviceId)),
+      });
+      teardown.add('events', async () => {
+        await shared.settled();
+        await events.stop();
+      });
       let services: DeploymentEngine['services'] = () => [];
       const sealedObjects = await openSealing({
         ...{ settings, store, audit, identity, clock, random, logger },
@@ -119,7 +127,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
           links.dropAll();
           legacyClusters.dropAll();
         },
-        onEvent: events.add,
+        onEvent: shared.add,
         onAdopted(service) {
           // Before they are open there is nothing to do: they look for such services themselves when they open.
           applications?.adoptFromBelow(service).catch((error: unknown) => {
@@ -131,6 +139,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
         },
       });
       services = deployments.services;
+      applicationOf = (id) => deployments.service(id)?.document.applicationID ?? '';
       teardown.add('deployments', () => deployments.stop());
       applications = await openApplications({
         addresses: await openAddresses({ store, clock, logger }),

@@ -183,7 +183,7 @@ function requireMatch(request: FastifyRequest, resource: unknown): void {
 }
 
 /** Events know their owner alone: what an organisation shares is read from the objects. */
-const ownerOf = ({ ownerUserId }: JournalEvent) => ({ ownerUserId, organisationId: undefined });
+const ownerOf = ({ ownerUserId, organisationId }: JournalEvent) => ({ ownerUserId, organisationId });
 
 /** What a personal access token must allow. */
 function scopeOf({ access, method }: Endpoint): Scope {

@@ -46,6 +46,8 @@ export interface Applications {
   /** Removes all instances, then the service. Rejects `service-not-found`. */
   removeService(id: string): Promise<void>;
   application(id: string): Promise<ApplicationView | undefined>;
+  /** In which the application was created, also while it is being submitted or removed. */
+  organisationOf(id: string): Promise<string | undefined>;
   /** Oldest first. */
   all(): Promise<readonly ApplicationView[]>;
   ownedBy(userId: string): Promise<readonly ApplicationView[]>;

@@ -149,6 +149,7 @@ export async function openApplications(options: ApplicationsOptions): Promise<Ap
       const record = await table.find(id);
       return record === undefined || record.state === 'submitting' ? undefined : viewOf(record);
     },
+    organisationOf: async (id) => (await table.find(id))?.organisationId,
     all: async () => visible(await table.all()),
     ownedBy: async (userId) => visible(await table.all({ ownerUserId: userId })),
 

@@ -103,7 +103,6 @@ export const cleanRows: readonly Row[] = [
   {
     route: 'GET /api/v2/events',
     lines: CLEAN.read,
-    yet: { why: 'events know their owner alone', lines: { shared: CLEAN.read.foreign } },
     contains: ({ application }) => application.serviceId,
     isStream: true,
   },

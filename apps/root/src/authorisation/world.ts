@@ -143,7 +143,12 @@ export async function createWorld(options: WorldOptions = {}) {
     const [submitted] = await applications.submit({ sla: slaOf(name), ownerUserId, organisationId });
     const serviceId = submitted?.serviceIds[0] ?? missing(name);
     await deployments.requestInstance(serviceId);
-    events.add({ kind: 'instance-changed', ownerUserId, serviceId, number: 0, detail: name });
+    events.add({
+      kind: 'instance-changed',
+      ...{ ownerUserId, organisationId, serviceId },
+      number: 0,
+      detail: name,
+    });
     const { id: tokenId } = await identity.personalTokens.create({ name: 'spare', scopes: ['read'] }, caller);
     return {
       user: { id: ownerUserId, name: userName, tokenId },

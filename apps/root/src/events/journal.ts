@@ -7,6 +7,8 @@ import type { EventsSchema } from './schema.ts';
 export interface NewEvent {
   readonly kind: EventKind;
   readonly ownerUserId: string;
+  /** In which its application is shared; see `EventSharing`. */
+  readonly organisationId?: string | undefined;
   readonly serviceId?: string | undefined;
   readonly number?: number | undefined;
   readonly clusterId?: string | undefined;
@@ -158,6 +160,7 @@ function rowOf(event: JournalEvent): Row {
     at_ms: event.atMs,
     kind: event.kind,
     owner_user_id: event.ownerUserId,
+    organisation_id: event.organisationId ?? null,
     service_id: event.serviceId ?? null,
     instance_number: event.number ?? null,
     cluster_id: event.clusterId ?? null,
@@ -172,6 +175,7 @@ function eventOf(row: Row): JournalEvent {
     atMs: Number(row.at_ms),
     kind: row.kind as EventKind,
     ownerUserId: row.owner_user_id,
+    organisationId: row.organisation_id ?? undefined,
     serviceId: row.service_id ?? undefined,
     number: row.instance_number === null ? undefined : Number(row.instance_number),
     clusterId: row.cluster_id ?? undefined,

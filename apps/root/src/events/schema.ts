@@ -7,6 +7,7 @@ export interface EventsSchema {
     kind: string;
     /** Whose it is; empty: everybody's. */
     owner_user_id: string;
+    organisation_id: string | null;
     service_id: string | null;
     instance_number: number | null;
     cluster_id: string | null;
@@ -35,6 +36,11 @@ export const eventsMigrations: Migrations = {
         .on('events')
         .columns(['service_id', 'instance_number', 'seq'])
         .execute();
+    },
+  },
+  '0008-event-organisation': {
+    async up(db) {
+      await db.schema.alterTable('events').addColumn('organisation_id', 'text').execute();
     },
   },
 };
