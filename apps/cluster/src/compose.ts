@@ -139,6 +139,8 @@ export function composeCluster({ settings, lifecycle, logger, clock, random }: C
       clock,
       random,
       logger,
+      clusterName: settings.name,
+      workerName: (id) => registry.byId(id)?.name ?? id,
       workers: registry.all().map((worker) => worker.id),
       sendToWorker: sessions.send,
       sendToRoot: uplink.send,

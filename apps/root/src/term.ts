@@ -91,7 +91,11 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
             return peers.clusterPort;
           }),
       });
-      const fleet = await openFleet({ store, clock, logger, send: links.send });
+      let labelsChanged = (): void => {};
+      const fleet = await openFleet({
+        ...{ store, clock, logger, send: links.send },
+        onClusterLabels: () => labelsChanged(),
+      });
       const events = await openEventJournal({ store, clock, logger });
       let applications: Applications | undefined;
       let applicationOf = (_serviceId: string): string => '';
@@ -114,6 +118,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
         clock,
         random,
         logger,
+        labelsOf: (clusterId) => fleet.clusterLabels(clusterId).labels,
         clusters: () => registry.all().map((cluster) => cluster.id),
         // Values never go to clusters of the original.
         send: (clusterId, command) =>
@@ -140,6 +145,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       });
       services = deployments.services;
       applicationOf = (id) => deployments.service(id)?.document.applicationID ?? '';
+      labelsChanged = deployments.clusterLabelsChanged;
       teardown.add('deployments', () => deployments.stop());
       applications = await openApplications({
         addresses: await openAddresses({ store, clock, logger }),

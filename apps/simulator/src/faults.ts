@@ -148,6 +148,10 @@ const removeCluster: Fault = (world) => world.operate(world.random.pick(world.cl
 
 const USERS: readonly Fault[] = [request, request, remove];
 
+const deployGlobal: Fault = (world) => world.deployGlobal();
+
+const removeGlobal: Fault = (world) => world.removeGlobal();
+
 const OPERATORS: readonly Fault[] = [drain, open, drain, open, cordon, removeCluster];
 
 /** Nothing of this may lose anything that was promised. */
@@ -168,7 +172,16 @@ export const ORDINARY: readonly Fault[] = [
 ];
 
 /** The same with services that are changed meanwhile, and operators that drain, remove and admit clusters. */
-export const CHANGES: readonly Fault[] = [...ORDINARY, ...USERS, change, change, ...OPERATORS];
+export const CHANGES: readonly Fault[] = [
+  ...ORDINARY,
+  ...USERS,
+  change,
+  change,
+  ...OPERATORS,
+  deployGlobal,
+  deployGlobal,
+  removeGlobal,
+];
 
 /** The same with stores and machines that are lost or put back. */
 export const LOSSES: readonly Fault[] = [

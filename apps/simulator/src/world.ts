@@ -1,7 +1,8 @@
 import { type InstanceKey, instanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import type { Availability } from '@oakestra/ownership';
 import type { RootCore } from '@oakestra/root';
-import { createOracle, type Oracle } from './judge/oracle.ts';
+import { createGlobalUsers } from './global-users.ts';
+import { createOracle, type Intent, type Oracle } from './judge/oracle.ts';
 import { createWatch, type Watch } from './judge/watch.ts';
 import { type ClusterNode, createClusterNode } from './nodes/cluster-node.ts';
 import { CONTAINER_FAULTS, type ContainerFaults } from './nodes/containers.ts';
@@ -50,6 +51,11 @@ export interface World {
   change(service: number): void;
   /** Did a tier ever go on with another store than it had? */
   hasLostStores(): boolean;
+  /** A user asks for a global service, or removes the one that there is. */
+  deployGlobal(): void;
+  removeGlobal(): void;
+  /** What the users want of the global services. */
+  readonly globals: ReadonlyMap<string, Intent>;
   /** An operator says so of a cluster; a removal is forced. Refused requests change nothing. */
   operate(cluster: ClusterNode, availability: Availability): void;
   availabilityOf(cluster: ClusterNode): Availability;
@@ -176,6 +182,8 @@ export function createWorld(options: WorldOptions): World {
     time.after(250, keepOneOpen);
   };
 
+  const globals = createGlobalUsers({ root, documents, watch });
+
   return {
     time,
     random,
@@ -235,6 +243,7 @@ export function createWorld(options: WorldOptions): World {
       );
     },
     hasLostStores: watch.hasLostStores,
+    ...globals,
     operate,
     availabilityOf,
     healEverything() {

@@ -14,6 +14,7 @@ export {
   type WorkerRow,
   workerRowSchema,
 } from './fleet-messages.ts';
+export { globalDocument, globalInstanceNumber, isGlobal, selectorOf } from './global-services.ts';
 export { type InstanceKey, instanceKey, parseInstanceKey, parseTaskId, taskId } from './instance-key.ts';
 export { effectiveLabels, type Labels, labelFault, MOST_LABELS, matchesLabels } from './labels.ts';
 export {
@@ -42,6 +43,7 @@ export {
 export { Sensitive } from './sensitive.ts';
 export { isStatusWord, NEGATIVE_SCHEDULING_WORDS, STATUS_WORDS, type StatusWord } from './status.ts';
 export {
+  type AssignCommand,
   commandSchema,
   type DeployCommand,
   deployCommandSchema,

@@ -57,7 +57,20 @@ const forgetCommandSchema = z.object({
 /** Tell everything about an instance that the tier above does not know. */
 const describeCommandSchema = z.object({ type: z.literal('describe'), key: keySchema });
 
+/**
+ * Run this global service on every worker that its selector matches, by yourself; without a document: on none any
+ * more. The highest version holds. Repeated for what is withdrawn already: forget it.
+ */
+const assignCommandSchema = z.object({
+  type: z.literal('assign'),
+  serviceId: z.string().regex(/^[0-9a-f]{24}$/),
+  version: z.int().min(0),
+  document: documentSchema.nullable(),
+  ownerUserId: z.string(),
+});
+
 export const commandSchema = z.union([
+  assignCommandSchema,
   deployCommandSchema,
   removeCommandSchema,
   forgetCommandSchema,
@@ -65,6 +78,7 @@ export const commandSchema = z.union([
   syncRequestSchema,
 ]);
 export type DeployCommand = z.infer<typeof deployCommandSchema>;
+export type AssignCommand = z.infer<typeof assignCommandSchema>;
 export type RemoveCommand = z.infer<typeof removeCommandSchema>;
 export type TierCommand = z.infer<typeof commandSchema>;
 

@@ -14,7 +14,7 @@ import { createAgenda } from './agenda.ts';
 import type { ArbiterContext } from './context.ts';
 import { createEffectCollector, type Effects } from './effects.ts';
 import { createEpochIssuer } from './epochs.ts';
-import { deploy, forget, type Intent, remove, unwant, want } from './intents.ts';
+import { deploy, discard, forget, type Intent, remove, unwant, want } from './intents.ts';
 import { releaseMember } from './leaving.ts';
 import {
   type Availability,
@@ -78,6 +78,10 @@ export interface StoredState {
 export interface Arbiter {
   readonly incarnation: string;
   readonly counter: number;
+  /** A number above all that were given out (root). */
+  mint(): number;
+  /** Did this store give out the number, and would it therefore remember what it was for? */
+  gaveOut(number: number): boolean;
   /** The user wants this instance (root). */
   want(intent: Intent): void;
   /** The user does not want it any more (root). False: unknown, or removed already. */
@@ -85,6 +89,8 @@ export interface Arbiter {
   /** Commands of the tier above (cluster). */
   deploy(command: DeployCommand): void;
   remove(command: RemoveCommand): void;
+  /** Ends what this tier made by itself (cluster). */
+  discard(key: InstanceKey): void;
   forget(key: InstanceKey, epoch: Epoch): void;
 
   memberUp(id: string, greeting: Greeting): void;
@@ -242,6 +248,9 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     unwant: (key) => unwant(context, key),
     deploy: (command) => deploy(context, command),
     remove: (command) => remove(context, command),
+    discard: (key) => discard(context, key),
+    mint: () => epochs.next({ authority: 0 }).root,
+    gaveOut: (number) => epochs.gaveOut(number),
     forget: (key, epoch) => forget(context, key, epoch),
 
     memberUp: presence.up,

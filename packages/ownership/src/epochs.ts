@@ -11,7 +11,7 @@ const SPREAD = 1_000_003;
 /** Gives out epochs, and notices when others have seen newer ones than our store knows. */
 export interface EpochIssuer {
   state(): EpochState;
-  next(record: InstanceRecord): Epoch;
+  next(record: Pick<InstanceRecord, 'authority'>): Epoch;
   /** Someone below has this epoch from us. */
   learnFrom(epoch: Epoch): void;
   /** Our store lacks what happened since; `seen`: the highest number known to have been given out. */

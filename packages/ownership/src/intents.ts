@@ -156,6 +156,15 @@ export function remove(context: ArbiterContext, command: RemoveCommand): void {
   context.decide(command.key);
 }
 
+/** Ends what this tier made by itself: under the authority of the tier above, with a number of our own (cluster). */
+export function discard(context: ArbiterContext, key: InstanceKey): void {
+  const record = context.record(key);
+  if (record === undefined || record.wanted === 'removed') return;
+  const tombstone = context.epochs.next(record);
+  context.save({ ...record, wanted: 'removed', tombstone, isTombstoneLearned: false }, 'full');
+  context.decide(key);
+}
+
 /** The confirmation of a removal has arrived above (cluster). */
 export function forget(context: ArbiterContext, key: InstanceKey, epoch: Epoch): void {
   const record = context.record(key);

@@ -1,3 +1,4 @@
+import { isGlobal } from '@oakestra/contracts';
 import type { ArbiterContext } from './context.ts';
 import { mustWait } from './doubt.ts';
 import { isAuthoritative, isLeaving, type Member } from './members.ts';
@@ -15,6 +16,8 @@ export function leaveOwner(context: ArbiterContext, record: InstanceRecord): Ins
   const member = owner === undefined ? undefined : context.member(owner.member);
   if (owner === undefined || !isLeaving(member) || !isAuthoritative(member)) return record;
   if (placementOf(record, 'replacement') !== undefined || mustWait(context, record)) return record;
+  // Its cluster made it for one of its workers, and does not make it again while it is left.
+  if (isGlobal(record.document)) return ended(context, record);
   const { isOneShot, isAtMostOnce, onDisconnect } = policyOf(record.document);
   const hasBegun = record.phase !== 'pending' && record.phase !== 'failed';
   if (isAtMostOnce || (isOneShot && hasBegun)) return stays(context, record);
@@ -25,6 +28,14 @@ export function leaveOwner(context: ArbiterContext, record: InstanceRecord): Ins
   }
   const next = startReplacement(context, record, owner, onDisconnect.kind !== 'replace');
   if (next === record) return context.record(record.key) ?? record;
+  context.wake(next.key, context.nowMs());
+  return next;
+}
+
+function ended(context: ArbiterContext, record: InstanceRecord): InstanceRecord {
+  const tombstone = context.epochs.next(record);
+  const next: InstanceRecord = { ...record, wanted: 'removed', tombstone, authority: tombstone.root };
+  context.save(next, 'full');
   context.wake(next.key, context.nowMs());
   return next;
 }
@@ -67,6 +78,10 @@ function released(context: ArbiterContext, record: InstanceRecord, member: Membe
     record.placements.filter((placement) => placement.member !== member.id),
   );
   if (!isOwned || record.wanted === 'removed' || record.phase === 'completed') return next;
+  if (isGlobal(record.document)) {
+    const tombstone = context.epochs.next(record);
+    return { ...next, wanted: 'removed', tombstone, authority: tombstone.root };
+  }
   const sinceMs = context.wallMs();
   // Nobody knows whether it ran: it is given up.
   if (policyOf(record.document).isAtMostOnce) return { ...next, phase: 'dead', status: 'DEAD', sinceMs };

@@ -1,4 +1,4 @@
-import type { InstanceReport } from '@oakestra/contracts';
+import { type InstanceReport, isGlobal } from '@oakestra/contracts';
 import { believe, isOutdated } from './believe.ts';
 import { giveMissingValues, orderDeploy, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
@@ -20,7 +20,10 @@ export function settleOwner(context: ArbiterContext, start: InstanceRecord): Ins
   const report = member.mirror.get(start.key);
   if (report === undefined) return ownerHasNothing(context, start, owner, member);
   const order = comparePlacements(context.tier, report.epoch, owner.epoch);
-  if (report.phase === 'removed' && order > 0) return ownerKnowsBetter(context, start, owner, report);
+  // A cluster makes and removes the instances of a global service by itself.
+  const isItsOwn = context.tier === 'root' && isGlobal(start.document);
+  if (report.phase === 'removed' && (order > 0 || (isItsOwn && order === 0)))
+    return ownerKnowsBetter(context, start, owner, report);
   const isLess = isOutdated(context, start, owner, report);
   if (isLess || report.phase === 'removed') return deployAgain(context, start, owner, member);
   // Also what it said before it became the owner.

@@ -113,9 +113,10 @@ export function choose(
   const among = (members: readonly string[]): readonly CandidateMember[] =>
     members.length === 0 ? all : all.filter(({ id }) => !members.includes(id));
   const candidates = among(excluded);
-  const { document } = record;
-  let decision = context.schedule({ document, candidates: among([...excluded, ...avoided]) });
-  if (decision.kind === 'none' && avoided.length > 0) decision = context.schedule({ document, candidates });
+  const { document, key } = record;
+  let decision = context.schedule({ key, document, candidates: among([...excluded, ...avoided]) });
+  if (decision.kind === 'none' && avoided.length > 0)
+    decision = context.schedule({ key, document, candidates });
   if (decision.kind === 'chosen') {
     backoff.reset();
     const incarnation = context.member(decision.member)?.incarnation;

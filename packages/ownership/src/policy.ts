@@ -1,4 +1,4 @@
-import type { ServiceDocument } from '@oakestra/contracts';
+import { isGlobal, type ServiceDocument } from '@oakestra/contracts';
 
 /** What may happen to an instance while its holder cannot be reached (design 3, "Ownership", 4). */
 export type OnDisconnect =
@@ -26,7 +26,8 @@ const WAIT: OnDisconnect = { kind: 'wait' };
 export function policyOf(document: ServiceDocument): PlacementPolicy {
   const isOneShot = document.one_shot === true;
   return {
-    onDisconnect: onDisconnectOf(document.on_disconnect),
+    // One of each worker: nobody else can take its place.
+    onDisconnect: isGlobal(document) ? WAIT : onDisconnectOf(document.on_disconnect),
     isOneShot,
     isAtMostOnce: isOneShot && document.one_shot_delivery === 'at-most-once',
     stopGraceMs: stopGraceOf(document.stop_grace_seconds),

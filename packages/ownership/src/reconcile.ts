@@ -20,6 +20,7 @@ export function reconcile(context: ArbiterContext, start: InstanceRecord): void 
   if (record.wanted === 'removed') return;
   const before = placementOf(record, 'owner');
   record = leaveOwner(context, record);
+  if (record.wanted === 'removed') return;
   record = settleReplacement(context, record);
   // What the new owner says counts from now on.
   if (placementOf(record, 'owner')?.member !== before?.member) record = settleOwner(context, record);

@@ -1,4 +1,4 @@
-import type { MemberFacts, ServiceDocument, StatusWord } from '@oakestra/contracts';
+import type { InstanceKey, MemberFacts, ServiceDocument, StatusWord } from '@oakestra/contracts';
 
 /** One member as the scheduler sees it. Read it at once: it changes with the member. */
 export interface CandidateMember {
@@ -39,6 +39,8 @@ export type ScheduleDecision =
 
 /** The choice of a member: pure, given by the tier. */
 export type Schedule = (request: {
+  /** Of the instance that is placed. */
+  readonly key?: InstanceKey;
   readonly document: ServiceDocument;
   readonly candidates: readonly CandidateMember[];
 }) => ScheduleDecision;

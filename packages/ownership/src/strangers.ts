@@ -70,7 +70,12 @@ function withStranger(
     const isOnlyRun = policyOf(record.document).isAtMostOnce || isOver(record);
     return isOnlyRun ? reclaim(context, record, memberId, report) : retire(record, memberId, report);
   }
-  if (isNewerThanOurs(context, record, report)) return adoptHolder(record, memberId, report);
+  if (isNewerThanOurs(context, record, report)) {
+    // Nobody has it since its cluster was removed, and numbers only rise.
+    const isOlder = context.tier === 'root' && report.epoch.root < record.authority;
+    const isLeftover = record.wanted === 'running' && isUnclaimed && isOlder;
+    return isLeftover ? reclaim(context, record, memberId, report) : adoptHolder(record, memberId, report);
+  }
   const owner = placementOf(record, 'owner');
   if (isRemoved || record.wanted === 'removed' || report.phase !== 'running' || owner === undefined) {
     return retire(record, memberId, report);

@@ -1,9 +1,12 @@
 import {
   type Epoch,
   type Greeting,
+  globalInstanceNumber,
   type InstanceKey,
   type InstanceReport,
+  isGlobal,
   type MemberFacts,
+  parseInstanceKey,
   type ServiceDocument,
   sealedVersionsOf,
   type TierCommand,
@@ -23,15 +26,24 @@ import {
   type Schedule,
   type StoredState,
 } from '@oakestra/ownership';
+import { type Assignment, createAssignments } from './assignments.ts';
 
 export interface ClusterEffects extends Effects {
+  /** Newest assignment of a global service; null: delete it. */
+  readonly assignmentWrites: ReadonlyMap<string, Assignment | null>;
   /** Present when a higher epoch than ever came from the root. */
   readonly highestEpoch: Epoch | undefined;
   readonly toRoot: readonly TierReport[];
 }
 
 export interface ClusterCoreOptions {
-  readonly stored: StoredState & { readonly highestEpoch: Epoch };
+  readonly stored: StoredState & {
+    readonly highestEpoch: Epoch;
+    readonly assignments?: readonly Assignment[];
+  };
+  /** What overrides of global services call this cluster, and a worker; default: its id. */
+  readonly clusterName?: string;
+  readonly workerName?: (workerId: string) => string;
   /** Rises with each start of the process. */
   readonly boot: number;
   readonly schedule: Schedule;
@@ -66,13 +78,19 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
   const { stored, nowMs, hasValues = () => true } = options;
   const arbiter = createArbiter({
     tier: 'cluster',
-    schedule: options.schedule,
+    schedule: (request) => options.schedule(isGlobal(request.document) ? onItsWorker(request) : request),
     nowMs,
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
     stored,
     hasValues,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
+  });
+  const assignments = createAssignments({
+    stored: stored.assignments ?? [],
+    arbiter,
+    clusterName: () => options.clusterName ?? '',
+    workerName: options.workerName ?? ((id) => id),
   });
   // The published table belongs to this life of the process; an incarnation that is minted later needs no new one.
   const source = { incarnation: arbiter.incarnation, boot: options.boot };
@@ -103,6 +121,9 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     highestEpoch = { root: epoch.root, cluster: 0 };
     isHighestChanged = true;
   };
+
+  const withAssignments = (report: TierReport): TierReport =>
+    report.type === 'digest' ? { ...report, assignments: assignments.rows() } : report;
 
   const describe = (key: InstanceKey): void => {
     const record = arbiter.record(key);
@@ -139,6 +160,10 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
         case 'describe':
           describe(command.key);
           break;
+        case 'assign':
+          sawEpoch({ root: command.version, cluster: 0 });
+          if (assignments.take(command)) reporter.offerDigest();
+          break;
         case 'sync':
           reporter.answer(command);
           break;
@@ -149,7 +174,10 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     workerUp: (id, greeting) => arbiter.memberUp(id, greeting),
     workerDown: (id, reason) => arbiter.memberDown(id, reason),
     workerHeard: (id) => arbiter.memberHeard(id),
-    workerFacts: (id, facts) => arbiter.memberFacts(id, facts),
+    workerFacts(id, facts) {
+      arbiter.memberFacts(id, facts);
+      assignments.touch();
+    },
 
     workerReport(id, report) {
       switch (report.type) {
@@ -163,6 +191,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
           break;
         case 'facts':
           arbiter.memberFacts(id, report);
+          assignments.touch();
           break;
         case 'usage':
           arbiter.memberHeard(id);
@@ -178,6 +207,7 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     },
 
     nextDeadlineMs() {
+      if (assignments.isTouched()) return nowMs();
       const ours = arbiter.nextDeadlineMs();
       const reports = reporter.nextDeadlineMs();
       if (ours === undefined || reports === undefined) return ours ?? reports;
@@ -185,7 +215,10 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
     },
 
     takeEffects() {
+      assignments.settle();
       const effects = arbiter.takeEffects();
+      for (const [, record] of effects.writes)
+        if (record === null || record.phase === 'removed') assignments.touch();
       for (const [key, record] of effects.writes) {
         if (record === null) reporter.delete(key);
         else publish(record);
@@ -194,16 +227,26 @@ export function createClusterCore(options: ClusterCoreOptions): ClusterCore {
         (notice) => notice.kind === 'changed' && !effects.writes.has(notice.key),
       );
       if (isTouched) reporter.offerDigest();
+      const assignmentWrites = assignments.takeWrites();
       const result: ClusterEffects = {
         ...effects,
+        durability: assignmentWrites.size > 0 ? 'full' : effects.durability,
+        assignmentWrites,
         highestEpoch: isHighestChanged ? highestEpoch : undefined,
-        toRoot: [...toRoot, ...reporter.takeMessages()],
+        toRoot: [...toRoot, ...reporter.takeMessages()].map(withAssignments),
       };
       isHighestChanged = false;
       toRoot = [];
       return result;
     },
   };
+}
+
+/** Each worker has an instance of its own. */
+function onItsWorker(request: Parameters<Schedule>[0]): Parameters<Schedule>[0] {
+  const number = parseInstanceKey(request.key ?? '').number;
+  const candidates = request.candidates.filter(({ id }) => globalInstanceNumber(id) === number);
+  return { ...request, candidates };
 }
 
 /** What the root is told of a record. */

@@ -29,6 +29,8 @@ export interface InstanceEngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly clusterName: string;
+  readonly workerName: (workerId: string) => string;
   /** Ids of the workers that are registered. */
   readonly workers: readonly string[];
   readonly sendToWorker: (workerId: string, command: TierCommand) => void;
@@ -106,6 +108,8 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     const core = createClusterCore({
       stored,
       hasValues: values.has,
+      clusterName: options.clusterName,
+      workerName: options.workerName,
       boot: await nextBoot(store as unknown as Store<InstancesSchema>, clock.nowMs()),
       schedule: (request) =>
         firstFit(request, {
@@ -122,7 +126,10 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
       nowMs: clock.monotonicMs,
       setTimer: clock.setTimer,
       durabilityOf: (effects) =>
-        effects.writes.size > 0 || effects.counter !== undefined || effects.highestEpoch !== undefined
+        effects.writes.size > 0 ||
+        effects.assignmentWrites.size > 0 ||
+        effects.counter !== undefined ||
+        effects.highestEpoch !== undefined
           ? effects.durability
           : 'none',
       commit: (effects, done) => {

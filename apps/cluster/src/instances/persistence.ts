@@ -2,6 +2,7 @@ import type { Epoch } from '@oakestra/contracts';
 import type { InstanceRecord, StoredState } from '@oakestra/ownership';
 import { readTierLife, type Statement, type Store, tierLifeAssignments } from '@oakestra/store';
 import type { ValueStore } from '../values/index.ts';
+import type { Assignment } from './assignments.ts';
 import type { ClusterEffects } from './core.ts';
 import type { InstancesSchema } from './schema.ts';
 
@@ -14,11 +15,13 @@ const BOOT = 'ownership.boot';
 export async function loadState(
   store: InstancesStore,
   members: readonly string[],
-): Promise<StoredState & { readonly highestEpoch: Epoch }> {
+): Promise<StoredState & { readonly highestEpoch: Epoch; readonly assignments: readonly Assignment[] }> {
   const { meta } = store;
   const rows = await store.db.selectFrom('instances').select('record').execute();
+  const assigned = await store.db.selectFrom('assignments').select('assignment').execute();
   return {
     ...(await readTierLife(store)),
+    assignments: assigned.map((row) => JSON.parse(row.assignment) as Assignment),
     members,
     records: rows.map((row) => JSON.parse(row.record) as InstanceRecord),
     highestEpoch: JSON.parse((await meta.get(HIGHEST_EPOCH)) ?? '{"root":0,"cluster":0}') as Epoch,
@@ -54,6 +57,19 @@ export function statementsOf(
           .onConflict((conflict) => conflict.column('key').doUpdateSet(values)),
       );
     }
+  }
+  for (const [service_id, assignment] of effects.assignmentWrites) {
+    if (assignment === null) {
+      statements.push(db.deleteFrom('assignments').where('service_id', '=', service_id));
+      continue;
+    }
+    const row = { version: assignment.version, assignment: JSON.stringify(assignment) };
+    statements.push(
+      db
+        .insertInto('assignments')
+        .values({ service_id, ...row })
+        .onConflict((conflict) => conflict.column('service_id').doUpdateSet(row)),
+    );
   }
   if (effects.counter !== undefined) {
     statements.push(...tierLifeAssignments(store, effects.counter));

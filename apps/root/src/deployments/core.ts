@@ -2,6 +2,8 @@ import {
   type Greeting,
   type InstanceKey,
   instanceKey,
+  isGlobal,
+  type Labels,
   OakestraError,
   parseInstanceKey,
   type ServiceDocument,
@@ -16,9 +18,11 @@ import {
   type Effects,
   type InstanceRecord,
   type Schedule,
+  type ScheduleDecision,
   type StoredState,
 } from '@oakestra/ownership';
 import { requireCleared, requireEmpty } from './cluster-marks.ts';
+import { createGlobalServices, requireNotGlobal } from './global-services.ts';
 import type { RolloutSettings } from './rollout.ts';
 import { createRollouts } from './rollouts.ts';
 import type { ServiceRecord } from './service-record.ts';
@@ -37,6 +41,8 @@ export interface RootCoreOptions {
   readonly wallMs: () => number;
   readonly mintIncarnation: () => string;
   readonly timing?: Partial<ArbiterTiming>;
+  /** Labels that hold for a cluster; default: those of its settings. */
+  readonly labelsOf?: (clusterId: string) => Labels;
   /** The document that a new instance of a service gets; default: that of the service. */
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
   /** Are the values known that the document refers to? Default: yes. */
@@ -73,6 +79,8 @@ export interface RootCore {
   setClusterAvailability(id: string, availability: Availability, isForced: boolean): void;
   clusterUp(id: string, greeting: Greeting): void;
   clusterDown(id: string, reason: DownReason): void;
+  /** What the operator says of the clusters' labels has changed. */
+  clusterLabelsChanged(): void;
   clusterHeard(id: string): void;
   clusterReport(id: string, report: TierReport): void;
   selfLate(lateMs: number): void;
@@ -80,6 +88,12 @@ export interface RootCore {
   nextDeadlineMs(): number | undefined;
   takeEffects(): RootEffects;
 }
+
+const PLACED_BELOW: ScheduleDecision = {
+  kind: 'none',
+  status: 'TargetClusterNotActive',
+  detail: 'The clusters run it by themselves',
+};
 
 /**
  * Numbers that may have been given out by a life of the store that is lost: so many are skipped, so that an
@@ -93,11 +107,13 @@ export function createRootCore(options: RootCoreOptions): RootCore {
   const arbiter = createArbiter({
     tier: 'root',
     schedule: (request) =>
-      options.schedule(
-        onlyCluster === undefined
-          ? request
-          : { ...request, candidates: request.candidates.filter(({ id }) => id === onlyCluster) },
-      ),
+      isGlobal(request.document)
+        ? PLACED_BELOW
+        : options.schedule(
+            onlyCluster === undefined
+              ? request
+              : { ...request, candidates: request.candidates.filter(({ id }) => id === onlyCluster) },
+          ),
     nowMs: options.nowMs,
     wallMs: options.wallMs,
     mintIncarnation: options.mintIncarnation,
@@ -167,6 +183,13 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     return options.schedule({ document, candidates }).kind === 'chosen';
   };
 
+  const globals = createGlobalServices({
+    arbiter,
+    services,
+    write,
+    labelsOf: options.labelsOf ?? ((id) => arbiter.memberState(id)?.facts?.labels ?? {}),
+  });
+
   const rollouts = createRollouts({
     arbiter,
     services,
@@ -182,12 +205,21 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     if (record === undefined) return;
     const { serviceId, number } = parseInstanceKey(key);
     const present = services.get(serviceId);
+    // A cluster that had yet to hear of the end of its service.
+    const epoch = record.placements[0]?.epoch.root ?? 0;
+    if (present === undefined && isGlobal(record.document) && arbiter.gaveOut(epoch)) {
+      arbiter.unwant(key);
+      return;
+    }
+    if (present !== undefined && isGlobal(present.document)) return;
     const next: ServiceRecord = {
       ...present,
       id: serviceId,
       ownerUserId: present?.ownerUserId ?? record.ownerUserId,
       document: present?.document ?? record.document,
-      nextInstanceNumber: Math.max(present?.nextInstanceNumber ?? 0, number + 1 + NUMBERS_SKIPPED_AFTER_LOSS),
+      nextInstanceNumber: isGlobal(record.document)
+        ? (present?.nextInstanceNumber ?? 0)
+        : Math.max(present?.nextInstanceNumber ?? 0, number + 1 + NUMBERS_SKIPPED_AFTER_LOSS),
     };
     write(next);
     if (present === undefined) adoptedServices.push(next);
@@ -210,10 +242,18 @@ export function createRootCore(options: RootCoreOptions): RootCore {
           `A service named "${service.document.job_name}" exists already; choose another name or remove it first`,
         );
       }
-      write({ ...service, nextInstanceNumber: 0 });
+      const version = globals.versionFor(service);
+      write({
+        ...service,
+        nextInstanceNumber: 0,
+        ...(version === undefined ? {} : { assignmentVersion: version }),
+      });
+      globals.changed();
     },
 
     updateService(id, document, settings) {
+      requireNotGlobal(known(id));
+      requireNotGlobal({ document });
       rollouts.begin(known(id), document, settings);
     },
 
@@ -222,6 +262,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       for (const key of keysOf(id)) arbiter.unwant(key);
       forgetService(service);
       serviceWrites.set(id, null);
+      globals.changed();
     },
 
     service: (id) => services.get(id),
@@ -229,12 +270,14 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     services: () => services.values(),
 
     requestInstance(serviceId) {
+      requireNotGlobal(known(serviceId));
       const number = requestInstance(serviceId);
       rollouts.resize(serviceId, (desired) => desired + 1);
       return number;
     },
 
     requestInstanceAt(serviceId, clusterId) {
+      requireNotGlobal(known(serviceId));
       if (!fitsAt(known(serviceId).document, clusterId)) return undefined;
       onlyCluster = clusterId;
       try {
@@ -247,7 +290,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     },
 
     removeInstance(serviceId, number) {
-      known(serviceId);
+      requireNotGlobal(known(serviceId));
       const isWanted = arbiter.record(instanceKey(serviceId, number))?.wanted === 'running';
       if (isWanted) rollouts.resize(serviceId, (desired) => desired - 1);
       if (!arbiter.unwant(instanceKey(serviceId, number))) {
@@ -256,13 +299,13 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     },
 
     removeAllInstances(serviceId) {
-      known(serviceId);
+      requireNotGlobal(known(serviceId));
       rollouts.resize(serviceId, () => 0);
       for (const key of keysOf(serviceId)) arbiter.unwant(key);
     },
 
     setReplicas(serviceId, count) {
-      known(serviceId);
+      requireNotGlobal(known(serviceId));
       if (rollouts.resize(serviceId, () => count)) return;
       const wanted = keysOf(serviceId)
         .map((key) => arbiter.record(key))
@@ -277,9 +320,14 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       if (availability === 'removed' && !isForced) requireEmpty(cluster);
       if (cluster?.mark.availability === 'removed' && availability !== 'removed') requireCleared(cluster);
       arbiter.setAvailability(id, availability);
+      globals.changed();
     },
     clusterUp: (id, greeting) => arbiter.memberUp(id, greeting),
-    clusterDown: (id, reason) => arbiter.memberDown(id, reason),
+    clusterDown(id, reason) {
+      globals.clusterDown(id);
+      arbiter.memberDown(id, reason);
+    },
+    clusterLabelsChanged: () => globals.changed(),
     clusterHeard: (id) => arbiter.memberHeard(id),
 
     clusterReport(id, report) {
@@ -288,6 +336,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
         case 'digest':
         case 'page':
           arbiter.receive(id, report);
+          if (report.type === 'digest') globals.reported(id, report.assignments);
           break;
         case 'described':
           arbiter.adopt(id, report);
@@ -318,10 +367,12 @@ export function createRootCore(options: RootCoreOptions): RootCore {
         else if (notice.kind === 'adopted') learnService(notice.key);
         if ('key' in notice) rollouts.touched(parseInstanceKey(notice.key).serviceId);
       }
+      const all = joined(effects, arbiter.takeEffects());
       const result: RootEffects = {
-        ...effects,
+        ...all,
+        sends: [...globals.takeSends(), ...all.sends],
         // A service and its numbers are intents: never spoken of before they are on disk.
-        durability: serviceWrites.size > 0 ? 'full' : effects.durability,
+        durability: serviceWrites.size > 0 ? 'full' : all.durability,
         serviceWrites,
         adoptedServices,
       };
@@ -329,6 +380,18 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       adoptedServices = [];
       return result;
     },
+  };
+}
+
+/** What followed from the effects themselves comes after them. */
+function joined(first: Effects, second: Effects): Effects {
+  return {
+    writes: new Map([...first.writes, ...second.writes]),
+    counter: second.counter ?? first.counter,
+    marks: new Map([...first.marks, ...second.marks]),
+    durability: first.durability === 'full' ? 'full' : second.durability,
+    sends: [...first.sends, ...second.sends],
+    notices: [...first.notices, ...second.notices],
   };
 }
 

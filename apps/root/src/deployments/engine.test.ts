@@ -377,3 +377,40 @@ describe('a cluster that an operator cares for', () => {
     );
   });
 });
+
+describe('a global service', () => {
+  it('is assigned to clusters whose labels match, and changed by nobody', async () => {
+    const document = {
+      ...serviceDocument(SERVICE),
+      mode: 'global',
+      selector: { cluster: { site: 'plant' } },
+    };
+    const other = 'a'.repeat(24);
+    const at = (id: string, site: string) => {
+      const cluster = createTestCluster(id.slice(0, 8));
+      engine.clusterUp(id, cluster.greeting);
+      const reports = cluster.opening();
+      const said = reports.map((one) => (one.type === 'digest' ? { ...one, assignments: [] } : one));
+      say(
+        id,
+        said.map((one) => (one.type === 'facts' ? { ...one, labels: { site } } : one)),
+      );
+    };
+    at(CLUSTER, 'plant');
+    at(other, 'office');
+    await engine.registerService({ id: SERVICE, ownerUserId: USER, document });
+    const assigned = () =>
+      sent.filter(({ command }) => command.type === 'assign').map(({ cluster }) => cluster);
+    await vi.waitFor(() => expect(assigned()).toEqual([CLUSTER]));
+    for (const change of [
+      () => engine.requestInstance(SERVICE),
+      () => engine.setReplicas(SERVICE, 2),
+      () => engine.removeInstance(SERVICE, 1),
+    ]) {
+      await expect(change()).rejects.toMatchObject({ code: 'service-global' });
+    }
+    sent.splice(0);
+    await engine.removeService(SERVICE);
+    expect(engine.service(SERVICE)).toBeUndefined();
+  });
+});

@@ -2,6 +2,7 @@ import {
   type Epoch,
   type Greeting,
   type InstanceKey,
+  type Labels,
   messageOf,
   OakestraError,
   type ServiceDocument,
@@ -34,6 +35,7 @@ export interface DeploymentEngineOptions {
   /** The state was read again from the store: all links must be opened anew. */
   readonly dropLinks: () => void;
   /** The document that a new instance of a service gets; default: that of the service. */
+  readonly labelsOf?: (clusterId: string) => Labels;
   readonly documentFor?: (service: ServiceRecord) => ServiceDocument;
   /** Are the values known that the document refers to? Default: yes. */
   readonly hasValues?: (document: ServiceDocument) => boolean;
@@ -53,6 +55,8 @@ export interface DeploymentEngine extends Deployments {
   ): Promise<void>;
   clusterUp(id: string, greeting: Greeting): void;
   clusterDown(id: string, reason: DownReason): void;
+  /** Labels of clusters were set: global services may go to others. */
+  clusterLabelsChanged(): void;
   clusterHeard(id: string): void;
   clusterReport(id: string, report: TierReport): void;
   selfLate(lateMs: number): void;
@@ -143,6 +147,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       nowMs: clock.monotonicMs,
       wallMs: clock.nowMs,
       mintIncarnation: () => randomHex(random, 16),
+      ...(options.labelsOf === undefined ? {} : { labelsOf: options.labelsOf }),
       ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
       ...(options.documentFor === undefined ? {} : { documentFor: options.documentFor }),
     });
@@ -271,6 +276,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       ask((core) => core.setClusterAvailability(id, availability, isForced)),
     clusterUp: (id, greeting) => run((core) => core.clusterUp(id, greeting)),
     clusterDown: (id, reason) => run((core) => core.clusterDown(id, reason)),
+    clusterLabelsChanged: () => run((core) => core.clusterLabelsChanged()),
     clusterHeard: (id) => coreNow().clusterHeard(id),
     clusterReport(id, report) {
       if (report.type === 'usage') usage.keep(report.rows, (key) => isHeldBy(id, key));

@@ -26,6 +26,7 @@ export async function loadState(
       ownerUserId: row.owner_user_id,
       document: JSON.parse(row.document) as ServiceDocument,
       nextInstanceNumber: Number(row.next_instance_number),
+      ...(row.assignment_version === null ? {} : { assignmentVersion: Number(row.assignment_version) }),
       ...(row.rollout === null ? {} : { rollout: JSON.parse(row.rollout) as RolloutState }),
     })),
   };
@@ -43,6 +44,7 @@ export function statementsOf(store: DeploymentsStore, effects: RootEffects): Sta
         owner_user_id: service.ownerUserId,
         next_instance_number: service.nextInstanceNumber,
         document: JSON.stringify(service.document),
+        assignment_version: service.assignmentVersion ?? null,
         rollout: service.rollout === undefined ? null : JSON.stringify(service.rollout),
       };
       statements.push(

@@ -8,6 +8,8 @@ export interface DeploymentsSchema {
     next_instance_number: number;
     /** JSON. */
     document: string;
+    /** Of a global service. */
+    assignment_version: number | null;
     /** JSON of `RolloutState`; null: never changed. */
     rollout: string | null;
   };
@@ -63,6 +65,11 @@ export const deploymentsMigrations: Migrations = {
         .addColumn('availability', 'text', (column) => column.notNull())
         .addColumn('marked_at', 'bigint', (column) => column.notNull())
         .execute();
+    },
+  },
+  '0006-assignments': {
+    async up(db) {
+      await db.schema.alterTable('deployment_services').addColumn('assignment_version', 'bigint').execute();
     },
   },
 };

@@ -7,6 +7,8 @@ export interface ServiceRecord {
   readonly ownerUserId: string;
   readonly document: ServiceDocument;
   readonly nextInstanceNumber: number;
+  /** Of a global service that clusters were told to run; the highest one holds. */
+  readonly assignmentVersion?: number;
   /** Absent: it was never changed. */
   readonly rollout?: RolloutState;
 }

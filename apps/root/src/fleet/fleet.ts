@@ -61,11 +61,18 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly send: (clusterId: string, command: FleetCommand) => void;
+  readonly onClusterLabels?: () => void;
 }
 
 const NONE: LabelOverride = { version: 0, labels: {} };
 
-export async function openFleet({ store, clock, logger, send }: FleetOptions): Promise<Fleet> {
+export async function openFleet({
+  store,
+  clock,
+  logger,
+  send,
+  onClusterLabels = () => {},
+}: FleetOptions): Promise<Fleet> {
   const book = await openMemberBook(store);
   const mirrors = new Map<string, Mirror<WorkerRow>>();
   const linked = new Set<string>();
@@ -147,9 +154,10 @@ export async function openFleet({ store, clock, logger, send }: FleetOptions): P
       return member === undefined ? undefined : viewOf(member);
     },
     labelCluster: (clusterId, changes, further) =>
-      change(clusterId, '', (present = clusterOf(clusterId)) =>
-        book.put({ ...present, override: changed(present.override, changes) }, 'full', further),
-      ),
+      change(clusterId, '', async (present = clusterOf(clusterId)) => {
+        await book.put({ ...present, override: changed(present.override, changes) }, 'full', further);
+        onClusterLabels();
+      }),
     labelWorker: (clusterId, workerId, changes, further) =>
       change(clusterId, workerId, async (present) => {
         if (present === undefined || workerId === '') throw workerNotFound(clusterId, workerId);
@@ -168,6 +176,7 @@ export async function openFleet({ store, clock, logger, send }: FleetOptions): P
         change(clusterId, '', async (present = clusterOf(clusterId)) => {
           if (JSON.stringify(present.own) === JSON.stringify(own)) return;
           await book.put({ ...present, own }, 'normal');
+          onClusterLabels();
         }),
       );
     },

@@ -1,6 +1,9 @@
 import {
   formatEpoch,
+  globalInstanceNumber,
   type InstanceKey,
+  instanceKey,
+  isGlobal,
   parseInstanceKey,
   type ServiceDocument,
   sealedVersionsOf,
@@ -21,7 +24,8 @@ export function verdictOf(world: World, isFinal: boolean): readonly string[] {
     const failure = verdictOn(world, key, records.get(key), isFinal);
     if (failure !== undefined) failures.push(`${key} ${failure}: ${describe(world, key)}`);
   }
-  const others = [...leftovers(world), ...values(world), ...separations(world), ...remainders(world)];
+  const others = [...leftovers(world), ...values(world), ...separations(world)];
+  others.push(...remainders(world), ...globals(world));
   return [...failures, ...rollouts(world), ...others];
 }
 
@@ -102,6 +106,7 @@ function verdictOn(
   const intent = world.oracle.intents.get(key);
   const document = world.documentOf(key);
   const runners = world.watch.runningOf(key);
+  if (document !== undefined && isGlobal(document)) return verdictOnGlobal(key, runners);
   if (runners.length > 1) return `runs ${runners.length} times`;
   if (intent === undefined || document === undefined) {
     return runners.length > 0 ? 'runs, and nobody asked for it' : undefined;
@@ -114,6 +119,32 @@ function verdictOn(
   const failure = verdictOnKnown(record, document, runners, isFinal);
   if (failure !== undefined || runners[0] === undefined) return failure;
   return isKnownToCluster(world, key, runners[0]) ? undefined : 'runs without being known to the cluster';
+}
+
+/** One on each worker of a cluster that takes part, and always the same one. */
+function verdictOnGlobal(key: InstanceKey, runners: readonly string[]): string | undefined {
+  const { number } = parseInstanceKey(key);
+  const stranger = runners.find((worker) => globalInstanceNumber(worker) !== number);
+  return stranger === undefined ? undefined : `runs on ${stranger}, whose number is another one`;
+}
+
+function globals(world: World): string[] {
+  if (world.hasLostStores()) return [];
+  return [...world.globals].flatMap(([id, intent]) => {
+    if (intent === 'unsure') return [];
+    return world.clusters.flatMap((cluster) => {
+      const availability = world.availabilityOf(cluster);
+      const isWanted = intent === 'wanted' && (availability === 'open' || availability === 'cordoned');
+      return world.workersOf(cluster).flatMap((worker) => {
+        const key = instanceKey(id, globalInstanceNumber(worker.id));
+        const isRunning = world.watch.runningOf(key).includes(worker.id);
+        const isKnown = world.root.core()?.arbiter.record(key)?.phase === 'running';
+        if (isRunning === isWanted && isKnown === isWanted) return [];
+        const what = isWanted ? 'should run there and be known' : 'should not be there';
+        return [`${key} of ${worker.id} ${what}: ${describe(world, key)}`];
+      });
+    });
+  });
 }
 
 function isKnownToCluster(world: World, key: InstanceKey, worker: string): boolean {

@@ -3,6 +3,7 @@ import {
   type Epoch,
   formatEpoch,
   type InstanceKey,
+  isGlobal,
   type TierCommand,
 } from '@oakestra/contracts';
 import { type Effects, type InstanceRecord, type Notice, placementOf, policyOf } from '@oakestra/ownership';
@@ -140,6 +141,8 @@ export function createWatch(options: {
   };
 
   const mayStop = (worker: string, key: InstanceKey, container: Container, entry: InstanceEntry): boolean => {
+    // Whether it should be there is looked at in the end: nothing else takes its place.
+    if (isGlobal(container.document)) return true;
     if (entry.outcome === 'fenced') return policyOf(container.document).onDisconnect.kind === 'stop-after';
     if (entry.outcome !== null) return true;
     if (compareEpochs(entry.epoch, container.epoch) <= 0) return false;
@@ -157,6 +160,8 @@ export function createWatch(options: {
     const hasRun = ({ worker: other }: Claim) => claimsOf(key).some((claim) => claim.worker === other);
     const runsInCluster = ({ worker: cluster }: Claim) =>
       [...(running.get(key) ?? [])].some((other) => other !== worker && other.startsWith(`${cluster}w`));
+    // Of a replacement that was under way, a new root knows only that it has the newer number.
+    if (isWaitLost && orders.get(key)?.some(isNewer) === true) return true;
     return (
       claimsOf(key).some(isNewer) ||
       orders.get(key)?.some((claim) => isNewer(claim) && (hasRun(claim) || runsInCluster(claim))) === true
@@ -195,7 +200,8 @@ export function createWatch(options: {
     ordered(tier, member, message) {
       if (options.isTracing && message.type !== 'sync') {
         const epoch = 'epoch' in message ? formatEpoch(message.epoch) : '';
-        trace(`${tier} -> ${member} ${message.type} ${message.key} ${epoch}`);
+        const about = 'key' in message ? message.key : message.serviceId;
+        trace(`${tier} -> ${member} ${message.type} ${about} ${epoch}`);
       }
       if (message.type !== 'deploy') return;
       checkHolder(tier, member, message.key, message.epoch);

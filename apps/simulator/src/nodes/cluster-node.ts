@@ -49,7 +49,11 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
     begin: (store) => ({ ...store, boots: Math.max(store.boots + 1, wallMs()) }),
     build: (store) =>
       options.parts.createClusterCore({
-        stored: { ...storedState(store), highestEpoch: store.highestEpoch },
+        stored: {
+          ...storedState(store),
+          highestEpoch: store.highestEpoch,
+          assignments: [...store.assignments.values()],
+        },
         boot: store.boots,
         schedule: options.schedule,
         nowMs: time.nowMs,
@@ -62,11 +66,15 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       eraseValues(core);
     },
     durabilityOf: (effects) =>
-      effects.writes.size > 0 || effects.counter !== undefined || effects.highestEpoch !== undefined
+      effects.writes.size > 0 ||
+      effects.assignmentWrites.size > 0 ||
+      effects.counter !== undefined ||
+      effects.highestEpoch !== undefined
         ? effects.durability
         : 'none',
     apply: (before, effects) => ({
       ...withEffects(before, effects),
+      assignments: withAssignments(before, effects),
       highestEpoch: effects.highestEpoch ?? before.highestEpoch,
     }),
     deliver(effects) {
@@ -151,4 +159,14 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       contact: () => {},
     },
   };
+}
+
+function withAssignments(before: TierStore, { assignmentWrites }: ClusterEffects): TierStore['assignments'] {
+  if (assignmentWrites.size === 0) return before.assignments;
+  const assignments = new Map(before.assignments);
+  for (const [id, assignment] of assignmentWrites) {
+    if (assignment === null) assignments.delete(id);
+    else assignments.set(id, assignment);
+  }
+  return assignments;
 }

@@ -1,3 +1,4 @@
+import type { Assignment } from '@oakestra/cluster';
 import type { Epoch, InstanceKey } from '@oakestra/contracts';
 import type { Effects, InstanceRecord, MemberMark, StoredState } from '@oakestra/ownership';
 import type { ServiceRecord } from '@oakestra/root';
@@ -14,6 +15,7 @@ export interface TierStore {
   readonly marks: ReadonlyMap<string, MemberMark>;
   readonly services: ReadonlyMap<string, ServiceRecord>;
   readonly highestEpoch: Epoch;
+  readonly assignments: ReadonlyMap<string, Assignment>;
   /** The store itself saw that it is a copy of an earlier state. */
   readonly wasRestored: boolean;
 }
@@ -29,6 +31,7 @@ export function emptyStore(random: SeededRandom): TierStore {
     marks: new Map(),
     services: new Map(),
     highestEpoch: { root: 0, cluster: 0 },
+    assignments: new Map(),
     wasRestored: false,
   };
 }

@@ -38,6 +38,10 @@ export const digestSchema = z.object({
   sequence: z.int().min(0),
   /** One checksum per bucket; their number is a power of two. */
   buckets: z.array(z.string().max(16)).min(1).max(1024),
+  /** Global services that a cluster runs by itself. Absent: it knows none such. */
+  assignments: z
+    .array(z.object({ serviceId: z.string(), version: z.int().min(0), isActive: z.boolean() }))
+    .optional(),
 });
 export type Digest = z.infer<typeof digestSchema>;
 

@@ -89,6 +89,18 @@ const volume = record({
     .optional(),
 });
 
+const labelSelector = z.record(z.string(), text(), { error: 'must be an object of labels' });
+
+const override = record({
+  cluster: text().describe('Name of a cluster; absent: all.').optional(),
+  worker: text().describe('Name of a worker; absent: all.').optional(),
+  environment: z.array(environmentEntry, { error: 'must be a list of texts NAME=value' }).optional(),
+  code: nonEmptyText('must name the image').optional(),
+  cmd: texts().optional(),
+  memory: integer(0, 'MB').optional(),
+  vcpus: integer(0, 'cores').optional(),
+});
+
 const microservice = record({
   microservice_name: name(),
   microservice_namespace: name(),
@@ -134,6 +146,16 @@ const microservice = record({
     .enum(['at-least-once', 'at-most-once'], { error: 'must be "at-least-once" or "at-most-once"' })
     .optional(),
   stop_grace_seconds: stopGraceSeconds.optional(),
+  mode: z
+    .enum(['replicated', 'global'], { error: 'must be "replicated" or "global"' })
+    .describe('replicated (default), or global: one instance on every worker that the selector matches.')
+    .optional(),
+  selector: record({ cluster: labelSelector.optional(), worker: labelSelector.optional() })
+    .describe('Labels that clusters and workers must have to run a global service.')
+    .optional(),
+  overrides: list(override)
+    .describe('What a global service has otherwise on some clusters or workers; later ones win.')
+    .optional(),
   secrets: list(secretReference).describe('Secrets that it gets, as variables or as files.').optional(),
   configs: list(configReference).describe('Configs that it gets, as variables or as files.').optional(),
 });
