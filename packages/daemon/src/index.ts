@@ -27,6 +27,7 @@ export {
 } from './lifecycle.ts';
 export type { LogFields, Logger, LogLevel } from './logger.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
+export { createOvertaking, type Overtaking } from './overtaking.ts';
 export { LockHeldError, lockStateDirectory, type StateLock } from './pid-lock.ts';
 export { newId, type Random, randomHex } from './random.ts';
 export { createRebuildable, type Rebuildable, type RebuildableOptions } from './rebuildable.ts';

@@ -6,7 +6,7 @@ import {
   type TierCommand,
   type TierReport,
 } from '@oakestra/contracts';
-import { type Clock, type Logger, type Random, randomHex, retry } from '@oakestra/daemon';
+import { type Clock, createOvertaking, type Logger, type Random, randomHex, retry } from '@oakestra/daemon';
 import {
   createPump,
   type DownReason,
@@ -62,15 +62,21 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   const stopping = new AbortController();
   let current: { readonly core: ClusterCore; readonly pump: Pump; readonly values: ValueStore };
 
+  const [arriving, leaving] = [createOvertaking(), createOvertaking()];
+
   /** Values join the command at the last moment. */
   const sendToWorker = (workerId: string, command: TierCommand): void => {
     if (command.type !== 'deploy' || sealedVersionsOf(command.document).size === 0) {
+      if ('key' in command) leaving.passes(`${workerId} ${command.key}`);
       options.sendToWorker(workerId, command);
       return;
     }
+    const mayLeave = leaving.waits(`${workerId} ${command.key}`);
     current.values
       .load(command.document)
-      .then((values) => options.sendToWorker(workerId, { ...command, values }))
+      .then((values) => {
+        if (mayLeave()) options.sendToWorker(workerId, { ...command, values });
+      })
       .catch((error: unknown) => {
         const fields = { instance: command.key, reason: messageOf(error) };
         logger.error('the values of an instance cannot be read; it is not sent to its worker', fields);
@@ -166,11 +172,15 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
     rootDown: () => run((core) => core.rootDown()),
     rootCommand(command) {
       if (command.type !== 'deploy' || command.values === undefined) {
+        if ('key' in command) arriving.passes(command.key);
         run((core) => core.rootCommand(command));
         return;
       }
       const { values, ...bare } = command;
-      const obey = (): void => run((core) => core.rootCommand(bare));
+      const mayPass = arriving.waits(command.key);
+      const obey = (): void => {
+        if (mayPass()) run((core) => core.rootCommand(bare));
+      };
       current.values
         .keep(values)
         .then((release) => {

@@ -7,7 +7,7 @@ import {
   sealedVersionKey,
   type TierCommand,
 } from '@oakestra/contracts';
-import type { Logger } from '@oakestra/daemon';
+import { createOvertaking, type Logger } from '@oakestra/daemon';
 import type { SealedObjects } from './sealed-objects.ts';
 
 type Send = (clusterId: string, command: TierCommand) => boolean;
@@ -45,12 +45,19 @@ export function createCourier(options: {
     return values;
   };
 
+  const leaving = createOvertaking();
+
   return (clusterId, command) => {
-    if (command.type !== 'deploy') return send(clusterId, command);
-    const references = sealedReferencesOf(command.document);
-    if (references.length === 0) return send(clusterId, command);
+    const references = command.type === 'deploy' ? sealedReferencesOf(command.document) : [];
+    if (command.type !== 'deploy' || references.length === 0) {
+      if ('key' in command) leaving.passes(`${clusterId} ${command.key}`);
+      return send(clusterId, command);
+    }
+    const mayLeave = leaving.waits(`${clusterId} ${command.key}`);
     valuesOf(references)
-      .then((values) => send(clusterId, { ...command, values }))
+      .then((values) => {
+        if (mayLeave()) send(clusterId, { ...command, values });
+      })
       .catch((error: unknown) => {
         logger.error('a command could not be sent', { cluster: clusterId, reason: messageOf(error) });
       });

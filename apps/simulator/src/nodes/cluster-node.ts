@@ -13,7 +13,7 @@ import {
   withEffects,
   withMember,
 } from './tier-store.ts';
-import { createVirtualValues, sendWithValues, type VirtualValues } from './values.ts';
+import { createSendingWithValues, createVirtualValues, type VirtualValues } from './values.ts';
 
 export interface ClusterNode extends TierNode<ClusterCore> {
   readonly lower: LowerEnd;
@@ -37,6 +37,7 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
   };
 
   const values = createVirtualValues({ time, random });
+  const sendWithValues = createSendingWithValues({ time, random });
   const eraseValues = (core: ClusterCore): void =>
     values.retain(
       [...core.arbiter.records()].flatMap(({ wanted, document }) => (wanted === 'running' ? [document] : [])),
@@ -84,7 +85,7 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
         const send = (whole: TierCommand) => downlinks.get(member)?.sendDown(whole);
         const isLacking = message.type === 'deploy' && !values.has(message.document);
         if (isLacking) send(message);
-        else sendWithValues(message, { time, random }, send);
+        else sendWithValues(member, message, send);
       }
       for (const report of effects.toRoot) uplink?.sendUp(report);
       const core = daemon.core();
@@ -148,14 +149,7 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       },
       up: () => void daemon.run((core) => core.rootUp()),
       down: () => void daemon.run((core) => core.rootDown()),
-      command(command) {
-        if (command.type !== 'deploy' || command.values === undefined) {
-          daemon.run((core) => core.rootCommand(command));
-          return;
-        }
-        const { values: given, ...bare } = command;
-        values.keep(given, () => void daemon.run((core) => core.rootCommand(bare)));
-      },
+      command: (command) => values.obey(command, (bare) => void daemon.run((core) => core.rootCommand(bare))),
       contact: () => {},
     },
   };

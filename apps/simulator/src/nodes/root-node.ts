@@ -16,7 +16,7 @@ import {
   withEffects,
   withMember,
 } from './tier-store.ts';
-import { sendWithValues } from './values.ts';
+import { createSendingWithValues } from './values.ts';
 
 /** What the root and a cluster have in common: a process, a store and a clock that may be wrong. */
 export interface TierNode<Core>
@@ -54,6 +54,7 @@ export function createRootNode(options: NodeOptions): RootNode {
   const disk = createVirtualDisk<TierStore>({ time, random, empty: emptyStore(random) });
   let links: ReadonlyMap<string, VirtualLink> = new Map();
   let wallOffsetMs = 0;
+  const sendWithValues = createSendingWithValues({ time, random });
 
   const drop = (): void => {
     for (const link of links.values()) link.upperDied();
@@ -86,7 +87,7 @@ export function createRootNode(options: NodeOptions): RootNode {
       watch.tierActed('root', effects);
       for (const { member, message } of effects.sends) {
         watch.ordered('root', member, message);
-        sendWithValues(message, { time, random }, (whole) => links.get(member)?.sendDown(whole));
+        sendWithValues(member, message, (whole) => links.get(member)?.sendDown(whole));
       }
     },
     wasLate: (core, lateMs) => core.selfLate(lateMs),

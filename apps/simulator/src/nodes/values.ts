@@ -1,11 +1,11 @@
 import {
-  type SealedValue,
   type ServiceDocument,
   sealedReferencesOf,
   sealedVersionKey,
   sealedVersionsOf,
   type TierCommand,
 } from '@oakestra/contracts';
+import { createOvertaking } from '@oakestra/daemon';
 import { createVirtualDisk } from '../virtual/disk.ts';
 import type { SeededRandom } from '../virtual/random.ts';
 import type { VirtualTime } from '../virtual/time.ts';
@@ -14,8 +14,8 @@ import type { VirtualTime } from '../virtual/time.ts';
 export interface VirtualValues {
   has(document: ServiceDocument): boolean;
   stored(): ReadonlySet<string>;
-  /** `then`: obeys the order, unless the process ends before. */
-  keep(values: readonly SealedValue[], then: () => void): void;
+  /** Hands the command on, as soon as the values that it brings are kept; not when it is overtaken until then. */
+  obey(command: TierCommand, obey: (command: TierCommand) => void): void;
   /** Erases what none of these refers to. */
   retain(documents: Iterable<ServiceDocument>): void;
   /** The process ended. */
@@ -34,10 +34,18 @@ export function createVirtualValues(options: {
   let stored = new Set<string>();
   let held: string[] = [];
   let life = 0;
+  const arriving = createOvertaking();
   return {
     has: (document) => [...sealedVersionsOf(document)].every((key) => stored.has(key)),
     stored: () => stored,
-    keep(values, then) {
+    obey(command, obey) {
+      if (command.type !== 'deploy' || command.values === undefined) {
+        if ('key' in command) arriving.passes(command.key);
+        obey(command);
+        return;
+      }
+      const { values, ...bare } = command;
+      const mayPass = arriving.waits(command.key);
       const mine = life;
       const keys = values.map(sealedVersionKey);
       held.push(...keys);
@@ -47,7 +55,7 @@ export function createVirtualValues(options: {
         () => {
           if (mine !== life) return;
           for (const key of keys) stored.add(key);
-          then();
+          if (mayPass()) obey(bare);
           for (const key of keys) held.splice(held.indexOf(key), 1);
         },
       );
@@ -77,19 +85,31 @@ export function createVirtualValues(options: {
   };
 }
 
-/** A deploy command takes its values along, which are read before it leaves: others may overtake it. */
-export function sendWithValues(
-  command: TierCommand,
-  { time, random }: { readonly time: VirtualTime; readonly random: SeededRandom },
-  send: (command: TierCommand) => void,
-): void {
-  const references = command.type === 'deploy' ? sealedReferencesOf(command.document) : [];
-  if (command.type !== 'deploy' || references.length === 0) {
-    send(command);
-    return;
-  }
-  const values = references.flatMap(({ id, version }) =>
-    version === null ? [] : [{ id, version, base64: '' }],
-  );
-  time.after(random.below(20), () => send({ ...command, values }));
+/**
+ * A deploy command takes its values along, which are read before it leaves: others may overtake it, and then it does not
+ * leave if they are about the same instance.
+ */
+export function createSendingWithValues({
+  time,
+  random,
+}: {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+}): (member: string, command: TierCommand, send: (command: TierCommand) => void) => void {
+  const leaving = createOvertaking();
+  return (member, command, send) => {
+    const references = command.type === 'deploy' ? sealedReferencesOf(command.document) : [];
+    if (command.type !== 'deploy' || references.length === 0) {
+      if ('key' in command) leaving.passes(`${member} ${command.key}`);
+      send(command);
+      return;
+    }
+    const values = references.flatMap(({ id, version }) =>
+      version === null ? [] : [{ id, version, base64: '' }],
+    );
+    const mayLeave = leaving.waits(`${member} ${command.key}`);
+    time.after(random.below(20), () => {
+      if (mayLeave()) send({ ...command, values });
+    });
+  };
 }

@@ -200,14 +200,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     },
     up: () => run((core) => core.sessionUp()),
     down: () => run((core) => core.sessionDown()),
-    command(command) {
-      if (command.type !== 'deploy' || command.values === undefined) {
-        run((core) => core.command(command));
-        return;
-      }
-      const { values: given, ...bare } = command;
-      values.keep(given, () => run((core) => core.command(bare)));
-    },
+    command: (command) => values.obey(command, (bare) => run((core) => core.command(bare))),
     contact: (sentAtMs) => run((core) => core.contact(sentAtMs - bootedAtMs)),
   };
 }

@@ -6,7 +6,14 @@ import {
   type TierReport,
   taskId,
 } from '@oakestra/contracts';
-import { type Clock, type Logger, type Random, retry, withDeadline } from '@oakestra/daemon';
+import {
+  type Clock,
+  createOvertaking,
+  type Logger,
+  type Random,
+  retry,
+  withDeadline,
+} from '@oakestra/daemon';
 import { createPump, type Pump } from '@oakestra/ownership';
 import type { Runtime, RuntimeEvent, RuntimeInstance } from '@oakestra/runtimes';
 import type { Journal, JournalLine } from '../journal/index.ts';
@@ -187,17 +194,20 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
   });
   logger.info('instances adopted', { instances: found.length });
 
+  const arriving = createOvertaking();
   return {
     command(command) {
       if (command.type !== 'deploy' || command.values === undefined) {
+        if ('key' in command) arriving.passes(command.key);
         obey(command);
         return;
       }
       const { values, ...bare } = command;
+      const mayPass = arriving.waits(command.key);
       valueFiles
         .keep(values)
         .then((release) => {
-          obey(bare);
+          if (mayPass()) obey(bare);
           release();
         })
         .catch((error: unknown) => {
@@ -206,7 +216,7 @@ export async function startInstances(options: InstanceEngineOptions): Promise<In
             reason: messageOf(error),
           });
           // It says that it lacks them, and gets them again.
-          obey(bare);
+          if (mayPass()) obey(bare);
         });
     },
     sessionUp: () => pump.run(() => core.sessionUp()),
