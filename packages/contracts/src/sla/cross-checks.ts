@@ -1,4 +1,5 @@
 import type { Violation } from '../errors.ts';
+import { globalModeViolations } from './global-mode.ts';
 import { sealedReferenceViolations } from './sealed-objects.ts';
 import { canonicalServiceAddressV4, canonicalServiceAddressV6 } from './service-address.ts';
 import { unikernelViolations } from './unikernel.ts';
@@ -28,6 +29,7 @@ export function crossViolations(input: unknown): Violation[] {
     ...repeatedAddresses(services),
     ...services.flatMap(({ path, fields }) => [
       ...unikernelViolations(path, fields),
+      ...globalModeViolations(path, fields),
       ...sealedReferenceViolations(path, fields),
       ...repeatedMounts(placed(`${path}.volumes`, fields.volumes)),
     ]),
