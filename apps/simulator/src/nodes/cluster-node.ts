@@ -149,7 +149,15 @@ export function createClusterNode(options: NodeOptions & { readonly id: string }
       },
       up: () => void daemon.run((core) => core.rootUp()),
       down: () => void daemon.run((core) => core.rootDown()),
-      command: (command) => values.obey(command, (bare) => void daemon.run((core) => core.rootCommand(bare))),
+      command: (command) =>
+        values.obey(
+          command,
+          (bare) => void daemon.run((core) => core.rootCommand(bare)),
+          () => {
+            const core = daemon.core();
+            if (core !== undefined) eraseValues(core);
+          },
+        ),
       contact: () => {},
     },
   };

@@ -14,8 +14,11 @@ import type { VirtualTime } from '../virtual/time.ts';
 export interface VirtualValues {
   has(document: ServiceDocument): boolean;
   stored(): ReadonlySet<string>;
-  /** Hands the command on, as soon as the values that it brings are kept; not when it is overtaken until then. */
-  obey(command: TierCommand, obey: (command: TierCommand) => void): void;
+  /**
+   * Hands the command on, as soon as the values that it brings are kept; when it is overtaken until then, `erase` is
+   * called instead.
+   */
+  obey(command: TierCommand, obey: (command: TierCommand) => void, erase: () => void): void;
   /** Erases what none of these refers to. */
   retain(documents: Iterable<ServiceDocument>): void;
   /** The process ended. */
@@ -38,7 +41,7 @@ export function createVirtualValues(options: {
   return {
     has: (document) => [...sealedVersionsOf(document)].every((key) => stored.has(key)),
     stored: () => stored,
-    obey(command, obey) {
+    obey(command, obey, erase) {
       if (command.type !== 'deploy' || command.values === undefined) {
         if ('key' in command) arriving.passes(command.key);
         obey(command);
@@ -55,8 +58,10 @@ export function createVirtualValues(options: {
         () => {
           if (mine !== life) return;
           for (const key of keys) stored.add(key);
-          if (mayPass()) obey(bare);
+          const isObeyed = mayPass();
+          if (isObeyed) obey(bare);
           for (const key of keys) held.splice(held.indexOf(key), 1);
+          if (!isObeyed) erase();
         },
       );
     },

@@ -200,7 +200,7 @@ export function createWorkerNode(options: WorkerNodeOptions): WorkerNode {
     },
     up: () => run((core) => core.sessionUp()),
     down: () => run((core) => core.sessionDown()),
-    command: (command) => values.obey(command, (bare) => run((core) => core.command(bare))),
+    command: (command) => values.obey(command, (bare) => run((core) => core.command(bare)), eraseValues),
     contact: (sentAtMs) => run((core) => core.contact(sentAtMs - bootedAtMs)),
   };
 }
