@@ -124,6 +124,8 @@ export const instanceReportSchema = z.object({
   workerAddress: z.string().optional(),
   /** It lacks values that its document refers to: repeat the order, with them. */
   needsValues: z.boolean().optional(),
+  /** With `removed`: it ended because another one has it, it is still wanted. */
+  superseded: z.literal(true).optional(),
   /** Unix milliseconds at the reporter. */
   sinceMs: z.number().optional(),
   /** The last decision about its place there, where that is not simply a place. */

@@ -1,4 +1,5 @@
 import type { ArbiterContext } from './context.ts';
+import { isEveryoneHeard } from './members.ts';
 import { policyOf } from './policy.ts';
 import type { InstanceRecord } from './record.ts';
 
@@ -12,6 +13,14 @@ export function mustWait(context: ArbiterContext, record: InstanceRecord): boole
   if (record.isUnconfirmed !== true || context.tier === 'root') return false;
   const policy = policyOf(record.document);
   return policy.isAtMostOnce || policy.onDisconnect.kind !== 'replace';
+}
+
+/** Our store was restored, and where two are worse than none, nobody gets it before all said that they do not have it. */
+export function mayHaveUnknownHolder(context: ArbiterContext, record: InstanceRecord): boolean {
+  if (context.tier !== 'root' || record.isUnconfirmed !== true) return false;
+  if (policyOf(record.document).onDisconnect.kind === 'replace' || isEveryoneHeard(context)) return false;
+  context.wake(record.key, context.nowMs() + context.timing.resendCapMs);
+  return true;
 }
 
 const GIVEN_UP = 'It is unknown whether it ran already; at-most-once forbids another try';

@@ -1,7 +1,7 @@
 import type { Epoch } from '@oakestra/contracts';
 import { isBeyond, reassert } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
-import { isAuthoritative } from './members.ts';
+import { isAuthoritative, isEveryoneHeard } from './members.ts';
 import { type InstanceRecord, type Placement, placementOf, withoutPlacement } from './record.ts';
 
 /** Placements that must end: of a removed instance all, otherwise the retired ones. */
@@ -101,12 +101,4 @@ export function finishRemoval(context: ArbiterContext, record: InstanceRecord): 
     'full',
   );
   context.effects.notice({ kind: 'removed', key: record.key });
-}
-
-function isEveryoneHeard(context: ArbiterContext): boolean {
-  for (const { mark, isUp, mirror } of context.membership.values()) {
-    const isCounted = mark.availability !== 'removed' || isUp;
-    if (isCounted && !mirror.isSynced) return false;
-  }
-  return true;
 }

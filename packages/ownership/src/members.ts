@@ -146,3 +146,12 @@ function parseReport(value: unknown): InstanceReport | undefined {
   const parsed = instanceReportSchema.safeParse(value);
   return parsed.success ? parsed.data : undefined;
 }
+
+/** Has every member shown what it has? */
+export function isEveryoneHeard({ membership }: { readonly membership: Membership }): boolean {
+  for (const { mark, isUp, mirror } of membership.values()) {
+    const isCounted = mark.availability !== 'removed' || isUp;
+    if (isCounted && !mirror.isSynced) return false;
+  }
+  return true;
+}

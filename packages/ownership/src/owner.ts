@@ -91,15 +91,20 @@ function ownerKnowsBetter(
 ): InstanceRecord {
   // Tombstones come from the root; a number of ours in the epoch says that another of our members took over.
   const isSucceeded = context.tier === 'cluster' && report.epoch.cluster > 0;
+  // It was moved from there in a life of our store that is lost: it is wanted, and who got it may yet come forward.
+  const isMoved = context.tier === 'root' && report.superseded === true;
+  const retired = withRole(record, owner, 'retired');
   const next: InstanceRecord = isSucceeded
-    ? withRole(record, owner, 'retired')
-    : {
-        ...record,
-        wanted: 'removed',
-        tombstone: report.epoch,
-        isTombstoneLearned: true,
-        authority: Math.max(record.authority, report.epoch.root),
-      };
+    ? retired
+    : isMoved
+      ? { ...retired, isUnconfirmed: true }
+      : {
+          ...record,
+          wanted: 'removed',
+          tombstone: report.epoch,
+          isTombstoneLearned: true,
+          authority: Math.max(record.authority, report.epoch.root),
+        };
   context.save(next, 'full');
   context.wake(next.key, context.nowMs());
   return next;

@@ -1,6 +1,6 @@
 import { orderDeploy } from './commands.ts';
 import type { ArbiterContext } from './context.ts';
-import { giveUp, mustWait } from './doubt.ts';
+import { giveUp, mayHaveUnknownHolder, mustWait } from './doubt.ts';
 import { policyOf } from './policy.ts';
 import { type InstanceRecord, type Placement, placementOf, withAuthority, withPlacements } from './record.ts';
 import type { CandidateMember, PlacementNote, Rejection } from './schedule.ts';
@@ -10,7 +10,7 @@ export const PLACED = { root: 'CLUSTER_SCHEDULED', cluster: 'NODE_SCHEDULED' } a
 
 /** Gives an instance that nobody owns to a member. */
 export function placeOwner(context: ArbiterContext, record: InstanceRecord): void {
-  if (mustWait(context, record)) return;
+  if (mustWait(context, record) || mayHaveUnknownHolder(context, record)) return;
   // A job that is done does not run again because its place is gone.
   if (record.phase === 'completed' && policyOf(record.document).isOneShot) return;
   if (policyOf(record.document).isAtMostOnce && mayHaveRun(record)) {

@@ -28,6 +28,8 @@ export interface InstanceRecord {
   readonly tombstone: Epoch | null;
   /** The tombstone was learned from below (our store is the older one), nobody asked us for it. */
   readonly isTombstoneLearned: boolean;
+  /** It was to end here because another cluster got it, not because nobody wants it (cluster). */
+  readonly isSuperseded?: boolean;
   /** Our store was restored: the tier above is asked whether this is still wanted (cluster). */
   readonly isUnconfirmed?: boolean;
   readonly placements: readonly Placement[];

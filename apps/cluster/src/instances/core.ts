@@ -261,6 +261,7 @@ function reportOf(record: InstanceRecord, hasValues: (document: ServiceDocument)
     detail: record.detail,
     failures: record.failures,
     sinceMs: record.sinceMs,
+    ...(isGone && record.isSuperseded === true ? { superseded: true } : {}),
     ...(record.wanted === 'running' && !hasValues(record.document) ? { needsValues: true } : {}),
     ...(owner === undefined ? whyUnplaced(record) : {}),
     ...workerOf(record, owner),
