@@ -52,6 +52,14 @@ export function createHoldings(options: {
   let sends: TierReport[] = [];
   let actions: InstanceAction[] = [];
 
+  let attempts = 0;
+
+  /** Never the same twice, also when an instance that was forgotten comes back: what ends late is told apart. */
+  const nextAttempt = (): number => {
+    attempts += 1;
+    return attempts;
+  };
+
   const live = (key: InstanceKey): Live => {
     let present = lives.get(key);
     if (present === undefined) {
@@ -101,14 +109,14 @@ export function createHoldings(options: {
     state.phase = 'starting';
     state.detail = 'Starting';
     state.heldEpoch = entry.epoch;
-    state.attempt += 1;
+    state.attempt = nextAttempt();
     state.activity = 'starting';
     actions.push({ kind: 'start', key: entry.key, attempt: state.attempt, entry });
   };
 
   const remove = (entry: InstanceEntry): void => {
     const state = live(entry.key);
-    state.attempt += 1;
+    state.attempt = nextAttempt();
     state.activity = 'removing';
     // The time without contact was spent by an earlier process, perhaps the grace as well.
     const isOverdue = entry.outcome === 'fenced' && state.fenceByMs !== undefined;
