@@ -1,5 +1,5 @@
 import { type InstanceKey, instanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
-import type { Availability } from '@oakestra/ownership';
+import type { Availability, InstanceRecord } from '@oakestra/ownership';
 import type { RootCore } from '@oakestra/root';
 import { createGlobalUsers } from './global-users.ts';
 import { createOracle, type Intent, type Oracle } from './judge/oracle.ts';
@@ -139,10 +139,16 @@ export function createWorld(options: WorldOptions): World {
     return service.id;
   };
 
-  /** Does its cluster know it? One that lost its store cannot remove what it will only hear of later. */
+  /** Does its cluster know of all who have it? One that lost its store cannot remove what it will only hear of later. */
   const isTracked = (key: InstanceKey): boolean =>
-    clusters.some((cluster) => cluster.disk.read().records.has(key)) ||
-    workers.every((worker) => !worker.containers.has(key) && !worker.disk.read().entries.has(key));
+    workers.every(
+      (worker) =>
+        (!worker.containers.has(key) && !worker.disk.read().entries.has(key)) ||
+        clusters.some((cluster) => isPlacedOn(cluster.disk.read().records.get(key), worker.id)),
+    );
+  const isPlacedOn = (record: InstanceRecord | undefined, workerId: string): boolean =>
+    record !== undefined &&
+    (!watch.hasLostStores() || record.placements.some(({ member }) => member === workerId));
 
   const availabilityOf = ({ id }: ClusterNode): Availability =>
     root.core()?.arbiter.memberState(id)?.mark.availability ??
