@@ -4,7 +4,7 @@ export interface Figure {
   readonly unit: string;
   readonly value: number;
   readonly reference: { readonly name: string; readonly value: number };
-  /** The most that design section 8 allows; absent where it says nothing. */
+  /** The most that is allowed; absent where nothing is. */
   readonly budget?: number;
 }
 

@@ -1,4 +1,4 @@
-// What is built: one self-contained file per program (design decision 8).
+// What is built: one self-contained file per program.
 
 /** Native packages stay beside the bundles; nothing else does. */
 export const NATIVE_PACKAGES = ['@photostructure/sqlite', '@node-rs/argon2'];
@@ -14,7 +14,7 @@ export const NATIVE_PACKAGES = ['@photostructure/sqlite', '@node-rs/argon2'];
  * @property {boolean} [hasCodeCache] compiled at build time, for less memory and a faster start
  */
 
-/** What is too heavy for a worker (design section 8), or belongs to the servers. */
+/** What is too heavy for a worker, or belongs to the servers. */
 const NOT_IN_WORKER = [
   '@node-rs/argon2',
   '@peculiar/x509',

@@ -2,7 +2,7 @@
 import { checkNodeVersion, SetupError } from '../setup/index.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 
-const OLDEST_NODE = '20.11';
+const OLDEST_NODE = '20.15';
 
 /**
  * @param {import('../setup/index.mjs').Report} report

@@ -117,7 +117,7 @@ async function down(argv: readonly string[], machine: Machine): Promise<number> 
   return failures.length === 0 ? 0 : 1;
 }
 
-/** The bundles of the three roles: `up` has no copy of them (design decision 8). */
+/** The bundles of the three roles: `up` has no copy of them. */
 function loadTiers(machine: Machine) {
   const load = <T extends Tier>(role: Role) => (machine.loadBundle(role) as { readonly tier: T }).tier;
   return {

@@ -3,7 +3,7 @@ import { sealedReferencesOf } from './sealed-references.ts';
 
 /**
  * What a cluster can do beyond the original, as it announces it when its link opens. What a peer does not announce is
- * not used (design decision 1).
+ * not used.
  */
 export const CLUSTER_CAPABILITIES = ['disconnect-policies', 'at-most-once', 'sealed-values'] as const;
 

@@ -1,6 +1,6 @@
 import { isGlobal, type ServiceDocument } from '@oakestra/contracts';
 
-/** What may happen to an instance while its holder cannot be reached (design 3, "Ownership", 4). */
+/** What may happen to an instance while its holder cannot be reached. */
 export type OnDisconnect =
   | { readonly kind: 'replace' }
   | { readonly kind: 'wait' }

@@ -20,7 +20,7 @@ export interface PumpOptions<Effects> {
 }
 
 /**
- * Drives a core: every hop writes before it speaks (design 3). Effects are delivered in the order of their events;
+ * Drives a core: every hop writes before it speaks. Effects are delivered in the order of their events;
  * what needs a full write waits for it, and so does everything after it. Observations are written without waiting.
  */
 export interface Pump {

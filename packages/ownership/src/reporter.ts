@@ -16,7 +16,7 @@ export interface ReporterTiming {
 
 export const DEFAULT_REPORTER_TIMING: ReporterTiming = { togetherMs: 100, lazyMs: 150, digestMs: 30_000 };
 
-/** The upward half of a tier: publishes one row per instance to the tier above (design 3, "Report"). */
+/** The upward half of a tier: publishes one row per instance to the tier above. */
 export interface Reporter {
   set(key: string, report: InstanceReport, urgency: 'urgent' | 'lazy'): void;
   delete(key: string): void;

@@ -1,4 +1,4 @@
-/** A tier suspects itself before it suspects many (design 3, "Ownership", 6). All times monotonic milliseconds. */
+/** A tier suspects itself before it suspects many. All times monotonic milliseconds. */
 export interface SuspicionGuard {
   /** A member was lost without notice; says whether too many were. `upCount`: those that are still there. */
   memberLost(id: string, nowMs: number, upCount: number): boolean;

@@ -1,5 +1,4 @@
 import { isStatusWord, type JsonObject, OakestraError } from '@oakestra/contracts';
-
 import type { Logger } from '@oakestra/daemon';
 import type { Clusters } from '../clusters/index.ts';
 import type { Deployments } from '../deployments/index.ts';

@@ -10,7 +10,7 @@ import { type Clock, createSniffingServer, handOverTo, type ListenAddress } from
 import { type TlsIdentity, tlsServerOptions } from '@oakestra/pki';
 import type { FastifyServerFactory } from 'fastify';
 
-/** HTTPS and HTTP on one port, told apart by the first byte (design decision 6). */
+/** HTTPS and HTTP on one port, told apart by the first byte. */
 export interface DualServer {
   /** For Fastify: both servers get its handler. */
   readonly serverFactory: FastifyServerFactory;

@@ -9,8 +9,8 @@ interface PlainHttpOptions {
 }
 
 /**
- * Answers plain HTTP for loopback and for the allowed ranges only, else 426 with the HTTPS address (design
- * decision 6): passwords and tokens are not for the wire. Rejects `address-range-invalid` when it is created.
+ * Answers plain HTTP for loopback and for the allowed ranges only, else 426 with the HTTPS address: passwords and tokens
+ * are not for the wire. Rejects `address-range-invalid` when it is created.
  */
 export function plainHttpPolicy({ allowLegacy }: PlainHttpOptions): onRequestAsyncHookHandler {
   const isAllowed = addressMatcher(['127.0.0.0/8', '::1', ...allowLegacy]);

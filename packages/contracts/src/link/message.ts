@@ -5,7 +5,7 @@ import { decodeUtf8, malformed } from './frame.ts';
 
 const counter = z.int().min(0);
 
-/** Placement epoch, ordered by root, then cluster (design 3, ownership). */
+/** Placement epoch, ordered by root, then cluster. */
 const epochSchema = z.object({ root: counter, cluster: counter });
 export type LinkEpoch = z.infer<typeof epochSchema>;
 

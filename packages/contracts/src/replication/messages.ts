@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /**
- * How a lower tier keeps the tier above informed (design 3, "Report"): a sequenced stream of changes to a keyed
+ * How a lower tier keeps the tier above informed: a sequenced stream of changes to a keyed
  * table, and now and then a digest per bucket; a gap or a differing digest asks for that bucket only, paged.
  */
 

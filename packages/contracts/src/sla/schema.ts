@@ -170,8 +170,9 @@ const application = record({
 
 /**
  * A deployment descriptor (SLA) of version 2.0 (root-api 5). Unknown fields are allowed and kept at every level;
- * `null` is not a value. Beyond the original, of a service: `on_disconnect`,
- * `one_shot_delivery` (default `at-least-once`), `stop_grace_seconds`, `secrets` and `configs`.
+ * `null` is not a value. Beyond the original, of a service: `on_disconnect`, `one_shot_delivery` (default
+ * `at-least-once`), `stop_grace_seconds`, `mode` (default `replicated`) with `selector` and `overrides`, `secrets`
+ * and `configs`.
  */
 export const slaSchema = record({
   sla_version: z.literal('v2.0', { error: 'must be "v2.0", the version that this root speaks' }),
