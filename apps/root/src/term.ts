@@ -171,6 +171,7 @@ export async function openTerm(options: TermOptions): Promise<RootTerm> {
       });
       const halt = (): void => {
         deployments.stop();
+        legacyClusters.stop();
         loseConnections();
       };
       term = {

@@ -148,7 +148,13 @@ function addApiFace(app: FastifyInstance, parts: ApiFaceParts): void {
     // The hash of what is easily guessed would tell it.
     const compared = endpoint.isSensitive === true ? parts.sealedObjects.fingerprint(text) : text;
     const result = await parts.idempotency.once(
-      { userId: caller.userId, key, operation, request: compared },
+      {
+        userId: caller.userId,
+        key,
+        operation,
+        request: compared,
+        isSecret: endpoint.hasSecretReply === true,
+      },
       handle,
     );
     return send(endpoint, request, reply, result);

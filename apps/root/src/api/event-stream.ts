@@ -23,7 +23,8 @@ const REPLAY_PAGE = 500;
 /** Sends server-sent events until the reader goes. What was missed comes first, without a gap or a repetition. */
 export async function streamEvents(reply: FastifyReply, options: EventStreamOptions): Promise<void> {
   const { journal, clock, isWanted } = options;
-  const stopping = AbortSignal.any([options.stopping, journal.ended]);
+  // Not `AbortSignal.any`: it never forgets its answers at signals that live long.
+  const endings = [options.stopping, journal.ended];
   const { raw: response } = reply;
   let sentSeq = startOf(options);
   let isLive = false;
@@ -54,11 +55,11 @@ export async function streamEvents(reply: FastifyReply, options: EventStreamOpti
   };
   beat();
   const end = (): void => void response.end();
-  stopping.addEventListener('abort', end, { once: true });
+  for (const ending of endings) ending.addEventListener('abort', end, { once: true });
   response.once('close', () => {
     unwatch();
     cancelHeartbeat();
-    stopping.removeEventListener('abort', end);
+    for (const ending of endings) ending.removeEventListener('abort', end);
   });
 
   while (!isLive && !response.destroyed) {

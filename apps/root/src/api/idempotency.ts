@@ -35,19 +35,24 @@ export interface KeyedRequest {
   readonly operation: string;
   /** Address and body: the same key with another request is a mistake of the client. */
   readonly request: string;
+  /** The result must not be stored in any readable form. */
+  readonly isSecret?: boolean;
 }
 
 /** Does what is asked under one key once, whatever the network repeats (`Idempotency-Key`). */
 export interface IdempotencyKeys {
   /**
    * The result of the first time. A request that failed may be tried again. Rejects `idempotency-key-invalid`,
-   * `idempotency-key-reused`, and `outcome-unknown` when the root ended in the middle of the first time.
+   * `idempotency-key-reused`, `outcome-unknown` when the root ended in the middle of the first time, and
+   * `secret-shown-once` when the result is not kept.
    */
   once(request: KeyedRequest, action: () => Promise<unknown>): Promise<unknown>;
 }
 
 const KEPT_MS = 24 * 3_600_000;
 const LONGEST_KEY = 200;
+/** No JSON: no result looks like it. */
+const SHOWN_ONCE = '(shown once)';
 
 export function createIdempotencyKeys(store: Store<IdempotencySchema>, clock: Clock): IdempotencyKeys {
   const { db } = store;
@@ -58,7 +63,7 @@ export function createIdempotencyKeys(store: Store<IdempotencySchema>, clock: Cl
   const forget = (id: string) => db.deleteFrom('idempotency_keys').where('id', '=', id);
 
   return {
-    once({ userId, key, operation, request }, action) {
+    once({ userId, key, operation, request, isSecret = false }, action) {
       if (key === '' || key.length > LONGEST_KEY) {
         throw new OakestraError(
           'invalid',
@@ -87,7 +92,7 @@ export function createIdempotencyKeys(store: Store<IdempotencySchema>, clock: Cl
           if (!isUnclear(error)) await store.commit([forget(id)], { durability: 'full' });
           throw error;
         }
-        const text = JSON.stringify(result ?? null);
+        const text = isSecret ? SHOWN_ONCE : JSON.stringify(result ?? null);
         await store.commit(
           [expectChanges(db.updateTable('idempotency_keys').set({ result: text }).where('id', '=', id))],
           { durability: 'full' },
@@ -104,6 +109,13 @@ function resultOf(known: IdempotencySchema['idempotency_keys'], fingerprint: str
       'conflict',
       'idempotency-key-reused',
       'Idempotency-Key: it was used for another request; take a new one.',
+    );
+  }
+  if (known.result === SHOWN_ONCE) {
+    throw new OakestraError(
+      'conflict',
+      'secret-shown-once',
+      'It was done the first time, and its secret is not kept: revoke what was made, and ask again with a new Idempotency-Key.',
     );
   }
   if (known.result !== null) return JSON.parse(known.result) as unknown;

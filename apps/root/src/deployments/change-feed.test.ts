@@ -49,6 +49,6 @@ it('says whose an instance was also after its service is gone', () => {
 });
 
 it('calls nothing new that was there before', () => {
-  feed.assume([service]);
+  feed.assume([service], []);
   expect(kindsOf([], [[ID, { ...service, nextInstanceNumber: 1 }]])).toEqual([]);
 });

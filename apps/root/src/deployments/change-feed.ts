@@ -10,7 +10,7 @@ type Core = Pick<RootCore, 'arbiter'>;
 /** Turns what a core did into what people want to hear of: once per change that they can see. */
 export interface ChangeFeed {
   /** What is there already when the core begins. */
-  assume(services: Iterable<ServiceRecord>): void;
+  assume(services: Iterable<ServiceRecord>, instances: Iterable<InstanceRecord>): void;
   eventsOf(core: Core, effects: RootEffects): DeploymentEvent[];
 }
 
@@ -57,7 +57,7 @@ export function createChangeFeed(): ChangeFeed {
     const { serviceId, number } = partsOf(key);
     const { said } = watched(serviceId, ownerUserId);
     const clusterId = placementOf(record, 'owner')?.member;
-    const text = [status, detail, clusterId, record.workerId].join('\n');
+    const text = textOf(record);
     if (said.get(number) === text) return [];
     said.set(number, text);
     const where = clusterId === undefined ? {} : { clusterId };
@@ -66,7 +66,9 @@ export function createChangeFeed(): ChangeFeed {
 
   const removed = (key: InstanceKey): DeploymentEvent[] => {
     const { serviceId, number } = partsOf(key);
-    const service = watched(serviceId, '');
+    const service = services.get(serviceId);
+    // An event that belongs to nobody would be told to everybody.
+    if (service === undefined) return [];
     service.said.delete(number);
     if (service.isRemoved && service.said.size === 0) services.delete(serviceId);
     return [{ kind: 'instance-removed', serviceId, number, ownerUserId: service.ownerUserId, detail: '' }];
@@ -93,14 +95,27 @@ export function createChangeFeed(): ChangeFeed {
   };
 
   return {
-    assume(known) {
+    assume(known, instances) {
       for (const service of known) watched(service.id, service.ownerUserId).change = changeOf(service);
+      for (const record of instances) {
+        const { serviceId, number } = partsOf(record.key);
+        const isLeft = !services.has(serviceId);
+        const service = watched(serviceId, record.ownerUserId);
+        if (isLeft) service.isRemoved = true;
+        service.said.set(number, textOf(record));
+      }
     },
     eventsOf: (core, effects) => [
       ...Array.from(effects.serviceWrites, ([id, service]) => serviceEvents(id, service)).flat(),
       ...effects.notices.flatMap((notice) => instanceEvents(core, notice)),
     ],
   };
+}
+
+/** What people can see of an instance. */
+function textOf(record: InstanceRecord): string {
+  const clusterId = placementOf(record, 'owner')?.member;
+  return [record.status, record.detail, clusterId, record.workerId].join('\n');
 }
 
 /** How far its revisions are, in a sentence; empty for one that was never changed. */

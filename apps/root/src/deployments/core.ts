@@ -23,6 +23,7 @@ import {
 } from '@oakestra/ownership';
 import { requireCleared, requireEmpty } from './cluster-marks.ts';
 import { createGlobalServices, requireNotGlobal } from './global-services.ts';
+import { createInstanceIndex } from './instance-index.ts';
 import type { RolloutSettings } from './rollout.ts';
 import { createRollouts } from './rollouts.ts';
 import type { ServiceRecord } from './service-record.ts';
@@ -154,20 +155,17 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     return service;
   };
 
-  const keysOf = (serviceId: string): InstanceKey[] => {
-    const keys: InstanceKey[] = [];
-    for (const record of arbiter.records()) {
-      if (parseInstanceKey(record.key).serviceId === serviceId) keys.push(record.key);
-    }
-    return keys;
-  };
+  const index = createInstanceIndex(options.stored.records.map(({ key }) => key));
+  const keysOf = (serviceId: string): InstanceKey[] => [...index.of(serviceId)];
 
   const requestInstance = (serviceId: string): number => {
     const service = known(serviceId);
     const number = service.nextInstanceNumber;
+    const key = instanceKey(serviceId, number);
     write({ ...service, nextInstanceNumber: number + 1 });
+    index.add(key);
     arbiter.want({
-      key: instanceKey(serviceId, number),
+      key,
       document: options.documentFor?.(service) ?? service.document,
       ownerUserId: service.ownerUserId,
     });
@@ -248,7 +246,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
         nextInstanceNumber: 0,
         ...(version === undefined ? {} : { assignmentVersion: version }),
       });
-      globals.changed();
+      if (isGlobal(service.document)) globals.changed();
     },
 
     updateService(id, document, settings) {
@@ -262,7 +260,7 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       for (const key of keysOf(id)) arbiter.unwant(key);
       forgetService(service);
       serviceWrites.set(id, null);
-      globals.changed();
+      if (isGlobal(service.document)) globals.changed();
     },
 
     service: (id) => services.get(id),
@@ -322,10 +320,14 @@ export function createRootCore(options: RootCoreOptions): RootCore {
       arbiter.setAvailability(id, availability);
       globals.changed();
     },
-    clusterUp: (id, greeting) => arbiter.memberUp(id, greeting),
+    clusterUp(id, greeting) {
+      arbiter.memberUp(id, greeting);
+      rollouts.membersChanged();
+    },
     clusterDown(id, reason) {
       globals.clusterDown(id);
       arbiter.memberDown(id, reason);
+      rollouts.membersChanged();
     },
     clusterLabelsChanged: () => globals.changed(),
     clusterHeard: (id) => arbiter.memberHeard(id),
@@ -363,9 +365,14 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     takeEffects() {
       const effects = arbiter.takeEffects();
       for (const notice of effects.notices) {
-        if (notice.kind === 'store-restored') skipNumbers();
-        else if (notice.kind === 'adopted') learnService(notice.key);
-        if ('key' in notice) rollouts.touched(parseInstanceKey(notice.key).serviceId);
+        if (notice.kind === 'store-restored') {
+          skipNumbers();
+          rollouts.abandon();
+        } else if (notice.kind === 'adopted') learnService(notice.key);
+        if (!('key' in notice)) continue;
+        if (arbiter.record(notice.key) === undefined) index.remove(notice.key);
+        else index.add(notice.key);
+        rollouts.touched(parseInstanceKey(notice.key).serviceId);
       }
       const all = joined(effects, arbiter.takeEffects());
       const result: RootEffects = {

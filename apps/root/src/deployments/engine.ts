@@ -151,7 +151,7 @@ export async function startDeployments(options: DeploymentEngineOptions): Promis
       ...(options.hasValues === undefined ? {} : { hasValues: options.hasValues }),
       ...(options.documentFor === undefined ? {} : { documentFor: options.documentFor }),
     });
-    feed.assume(core.services());
+    feed.assume(core.services(), core.arbiter.records());
     const pump = createPump<RootEffects>({
       core,
       nowMs: clock.monotonicMs,

@@ -22,6 +22,7 @@ let records: Map<string, RootEffects['writes'] extends ReadonlyMap<string, infer
 let fewest: number;
 let most: number;
 let publisher: ReturnType<typeof createPublisher<InstanceReport>>;
+let counter: number;
 let running: Map<string, { readonly image: string; readonly epoch: InstanceReport['epoch'] }>;
 
 const documentOf = (image: string, extra: object = {}) => ({ ...serviceDocument(SERVICE), image, ...extra });
@@ -29,7 +30,7 @@ const documentOf = (image: string, extra: object = {}) => ({ ...serviceDocument(
 function newCore(): RootCore {
   return createRootCore({
     stored: {
-      ...{ incarnation: 'd'.repeat(32), counter: 1, members: [CLUSTER] },
+      ...{ incarnation: 'd'.repeat(32), counter, members: [CLUSTER] },
       records: [...records.values()],
       services: [...stored.values()],
     },
@@ -41,7 +42,7 @@ function newCore(): RootCore {
 }
 
 beforeEach(() => {
-  nowMs = 0;
+  [nowMs, counter] = [0, 1];
   [stored, records, running] = [new Map(), new Map(), new Map()];
   core = newCore();
   link();
@@ -84,6 +85,7 @@ function obey(command: TierCommand): void {
 function obeyAll(): void {
   for (;;) {
     const effects = core.takeEffects();
+    counter = effects.counter?.counter ?? counter;
     for (const [id, service] of effects.serviceWrites) {
       if (service === null) stored.delete(id);
       else stored.set(id, service);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type InstanceKey, parseInstanceKey, type ServiceDocument } from '@oakestra/contracts';
 import { type Arbiter, type InstanceRecord, policyOf } from '@oakestra/ownership';
 import {
@@ -33,6 +34,13 @@ export interface Rollouts {
   resize(serviceId: string, change: (desired: number) => number): boolean;
   /** Something happened to an instance of this service. */
   touched(serviceId: string): void;
+  /** Who can be reached changed. */
+  membersChanged(): void;
+  /**
+   * The store was restored: how many there are to be, and of what, was decided since by a life of it that is lost. What
+   * runs is kept.
+   */
+  abandon(): void;
   tick(): void;
   nextDeadlineMs(): number | undefined;
 }
@@ -42,6 +50,7 @@ interface Progress {
   readonly healthySinceMs: Map<InstanceKey, number>;
   /** How often each new instance was seen to fail, and the last time of it. */
   readonly failures: Map<InstanceKey, { readonly count: number; readonly sinceMs: number }>;
+  readonly leavingSinceMs: Map<InstanceKey, number>;
   /** When the number of settled or of old instances last got better. */
   progressAtMs: number;
   settled: number;
@@ -50,6 +59,8 @@ interface Progress {
 
 /** So many failed starts in a row of a new instance, and the revision has failed. */
 const FAILURES_BEFORE_ROLLBACK = 3;
+/** Beyond its grace, an instance that is being stopped keeps its place in the plan for this long. */
+const LEAVING_MARGIN_MS = 20_000;
 
 export function createRollouts(options: RolloutsOptions): Rollouts {
   const { arbiter, services, write, nowMs, wallMs } = options;
@@ -63,15 +74,23 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
       return record?.wanted === 'running' ? [record] : [];
     });
 
-  /** Those that stop on members which cannot say so are not waited for. */
-  const leavingOf = (serviceId: string): number =>
-    options.keysOf(serviceId).filter((key) => {
+  /**
+   * When each of those that are being stopped is not waited for any more. Members that cannot be reached cannot say that
+   * it is over, and neither can a cluster whose worker is gone.
+   */
+  const leavingUntil = (serviceId: string, { leavingSinceMs }: Progress): number[] => {
+    const untilMs: number[] = [];
+    for (const key of options.keysOf(serviceId)) {
       const record = arbiter.record(key);
-      return (
-        record?.wanted === 'removed' &&
-        record.placements.some(({ member }) => arbiter.memberState(member)?.isUp === true)
-      );
-    }).length;
+      if (record?.wanted !== 'removed') continue;
+      if (!leavingSinceMs.has(key)) leavingSinceMs.set(key, nowMs());
+      const endsAtMs =
+        (leavingSinceMs.get(key) ?? 0) + policyOf(record.document).stopGraceMs + LEAVING_MARGIN_MS;
+      const isReachable = record.placements.some(({ member }) => arbiter.memberState(member)?.isUp === true);
+      if (isReachable && nowMs() < endsAtMs) untilMs.push(endsAtMs);
+    }
+    return untilMs;
+  };
 
   const settle = (service: ServiceRecord, outcome: RolloutOutcome | undefined): void => {
     const { lastRevision = 1, outcome: before } = service.rollout ?? {};
@@ -128,6 +147,7 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
     const known = progress.get(serviceId) ?? {
       healthySinceMs: new Map(),
       failures: new Map(),
+      leavingSinceMs: new Map(),
       progressAtMs: nowMs(),
       settled: 0,
       old: Number.POSITIVE_INFINITY,
@@ -161,17 +181,16 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
       goBack(service, active, `Instance ${parseInstanceKey(failed.key).number}: ${failed.detail}`);
       return;
     }
-    if (active.previous !== null && nowMs() - known.progressAtMs >= settings.giveUpMs) {
+    // What runs needs its time to settle, too.
+    const patienceMs = settings.giveUpMs + settings.settleMs;
+    if (active.previous !== null && nowMs() - known.progressAtMs >= patienceMs) {
       goBack(service, active, stuckDetail(wanted, revision, settings.giveUpMs));
       return;
     }
 
-    const step = planRollout({
-      desired,
-      maxUnavailable: settings.maxUnavailable,
-      instances,
-      leaving: leavingOf(service.id),
-    });
+    const leaving = leavingUntil(service.id, known);
+    const { maxUnavailable } = settings;
+    const step = planRollout({ desired, maxUnavailable, instances, leaving: leaving.length });
     if (step.isDone) {
       const detail = `All ${desired} instances are of revision ${revision}`;
       const isForward = active.previous !== null;
@@ -184,9 +203,8 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
     const settleTimes = instances
       .filter(({ isHealthy: serves, isSettled }) => serves && !isSettled)
       .map(({ key }) => (known.healthySinceMs.get(key) ?? nowMs()) + settings.settleMs);
-    const giveUpAtMs =
-      active.previous === null ? Number.POSITIVE_INFINITY : known.progressAtMs + settings.giveUpMs;
-    due.set(service.id, Math.min(giveUpAtMs, ...settleTimes));
+    const giveUpAtMs = active.previous === null ? Number.POSITIVE_INFINITY : known.progressAtMs + patienceMs;
+    due.set(service.id, Math.min(giveUpAtMs, ...settleTimes, ...leaving));
   };
 
   for (const { id, rollout } of services.values()) if (rollout?.active !== undefined) due.set(id, nowMs());
@@ -230,6 +248,17 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
       if (due.has(serviceId)) due.set(serviceId, nowMs());
     },
 
+    membersChanged() {
+      for (const serviceId of due.keys()) due.set(serviceId, nowMs());
+    },
+
+    abandon() {
+      for (const serviceId of [...due.keys()]) {
+        const service = services.get(serviceId);
+        if (service?.rollout?.active !== undefined) settle(service, undefined);
+      }
+    },
+
     tick() {
       // Who is still learning what runs must not judge it.
       if (arbiter.isLearning()) return;
@@ -251,8 +280,9 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
   };
 }
 
+/** In whatever order the fields were written. */
 function isSameDocument(a: ServiceDocument, b: ServiceDocument): boolean {
-  return JSON.stringify(withRevision(a, 1)) === JSON.stringify(withRevision(b, 1));
+  return isDeepStrictEqual(withRevision(a, 1), withRevision(b, 1));
 }
 
 function stuckDetail(wanted: readonly InstanceRecord[], revision: number, giveUpMs: number): string {

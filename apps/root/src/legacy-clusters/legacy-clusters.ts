@@ -191,7 +191,10 @@ export function createLegacyClusters(options: LegacyClustersOptions): LegacyClus
     },
 
     stop() {
-      for (const { cancelTimer } of present.values()) cancelTimer();
+      for (const { cancelTimer, peer } of present.values()) {
+        cancelTimer();
+        peer.end();
+      }
     },
   };
 }

@@ -51,6 +51,8 @@ export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
   const calls = createCalls({ make: options.call, logger });
   let sessions = 0;
   let publisher: Publisher<InstanceReport> | undefined;
+  /** Counts the times that the cluster came: what waits to be sent in one is not meant for the next. */
+  let session = 0;
   let reported: ReadonlyMap<InstanceKey, Reported> = new Map();
   /** What a row was published of. */
   const published = new Set<InstanceKey>();
@@ -109,7 +111,9 @@ export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
       );
       return;
     }
-    calls.deploy({ serviceId, number, document }, { isWanted: () => !removals.has(key), onAnswer() {} });
+    const mine = session;
+    const isWanted = () => mine === session && !removals.has(key);
+    calls.deploy({ serviceId, number, document }, { isWanted, onAnswer() {} });
   };
 
   const remove = ({ key, epoch }: Extract<TierCommand, { type: 'remove' }>): void => {
@@ -207,6 +211,7 @@ export function createLegacyPeer(options: LegacyPeerOptions): LegacyPeer {
     },
 
     end() {
+      session += 1;
       publisher = undefined;
       reported = new Map();
       removals.clear();

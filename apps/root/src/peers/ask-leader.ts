@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '@oakestra/daemon';
 import { PEER_HEADER } from './peer-door.ts';
 
 export interface PassedOnRequest {
@@ -41,11 +42,14 @@ export function hostAndPort(address: string): { readonly host: string; readonly 
   return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
 }
 
+const CONNECT_MS = 3000;
+const KEEPALIVE_MS = 5000;
+
 /** Asks another root. Aborting `signal` cuts the request, also in the middle of its answer. */
 export function askLeader(
   address: string,
   asked: PassedOnRequest,
-  { agent, signal }: { readonly agent: Agent; readonly signal: AbortSignal },
+  { agent, signal, clock }: { readonly agent: Agent; readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     let isSent = false;
@@ -60,12 +64,19 @@ export function askLeader(
       },
     });
     outgoing.once('socket', (socket) => {
-      const markSent = (): void => {
-        isSent = true;
-      };
+      // One that is gone without a word is noticed.
+      socket.setKeepAlive(true, KEEPALIVE_MS);
       // Until the handshake is over nothing of the request leaves.
-      if (outgoing.reusedSocket) markSent();
-      else (socket as TLSSocket).once('secureConnect', markSent);
+      isSent = outgoing.reusedSocket;
+      if (isSent) return;
+      const cancel = clock.setTimer(CONNECT_MS, () => {
+        socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
+      });
+      socket.once('close', cancel);
+      (socket as TLSSocket).once('secureConnect', () => {
+        cancel();
+        isSent = true;
+      });
     });
     outgoing.once('response', (response) => {
       if (response.headers[PEER_HEADER.untouched] === undefined) resolve({ kind: 'answered', response });

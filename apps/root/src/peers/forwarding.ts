@@ -45,8 +45,10 @@ export function createForwarding(options: {
       const leader = await leadership.settled(Math.max(1, patientUntilMs - clock.monotonicMs()));
       if (leader === undefined) throw nobodyLeads();
       if (leader.kind === 'self') return undefined;
-      const signal = AbortSignal.any([client, leader.ended]);
-      const outcome = await askLeader(leader.address, asked, { agent, signal });
+      const given = eitherOf(client, leader.ended);
+      const outcome = await askLeader(leader.address, asked, { agent, clock, signal: given.signal });
+      if (outcome.kind === 'answered') outcome.response.once('close', given.release);
+      else given.release();
       if (outcome.kind === 'answered') return outcome.response;
       const { kind, reason } = outcome;
       logger.debug('the leader gave no answer', { address: leader.address, kind, reason });
@@ -119,4 +121,21 @@ function unclear(reason: string): OakestraError {
     'not-stored',
     `The change may not have been stored: the root that leads ended while it did this (${reason}). Look at the state, then try again`,
   );
+}
+
+/** Like `AbortSignal.any`, which never forgets its answer at a signal that lives long. */
+function eitherOf(one: AbortSignal, other: AbortSignal): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const signals = [one, other];
+  const abort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  }
+  return {
+    signal: controller.signal,
+    release() {
+      for (const signal of signals) signal.removeEventListener('abort', abort);
+    },
+  };
 }

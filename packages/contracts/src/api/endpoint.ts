@@ -23,6 +23,8 @@ export interface Endpoint {
   readonly takesSla?: true;
   /** The body holds what must not be stored in any readable form. */
   readonly isSensitive?: true;
+  /** The reply holds a secret that is shown once: a repeated request is told so instead. */
+  readonly hasSecretReply?: true;
 }
 
 export const statusOf = (endpoint: Endpoint): number =>

@@ -39,6 +39,7 @@ export const endpoints = {
     access: 'user',
     summary: 'Create a personal access token for scripts',
     body: newTokenSchema,
+    hasSecretReply: true,
     reply: createdTokenSchema,
     status: 201,
   },
