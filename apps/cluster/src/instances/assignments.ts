@@ -93,6 +93,8 @@ export function createAssignments(options: {
       const isRepeated = present?.version === version && present.document === null && document === null;
       if (isRepeated) return forgetWhenOver(present);
       if (present !== undefined && version <= present.version) return false;
+      // It is over here already.
+      if (present === undefined && document === null && keysOf(serviceId).length === 0) return false;
       const assignment = { serviceId, version, document: document as ServiceDocument | null, ownerUserId };
       assignments.set(serviceId, assignment);
       writes.set(serviceId, assignment);

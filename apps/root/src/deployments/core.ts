@@ -207,6 +207,8 @@ export function createRootCore(options: RootCoreOptions): RootCore {
     const epoch = record.placements[0]?.epoch.root ?? 0;
     if (present === undefined && isGlobal(record.document) && arbiter.gaveOut(epoch)) {
       arbiter.unwant(key);
+      const [holder] = record.placements;
+      if (holder !== undefined) globals.isOver(holder.member, serviceId);
       return;
     }
     if (present !== undefined && isGlobal(present.document)) return;

@@ -18,6 +18,8 @@ export interface GlobalServices {
   versionFor(service: Pick<ServiceRecord, 'document'>): number | undefined;
   /** What a cluster says that it runs by itself; undefined: it knows no such services. */
   reported(clusterId: string, rows: Rows | undefined): void;
+  /** The cluster made an instance of a service that is gone: it has not heard of that yet. */
+  isOver(clusterId: string, serviceId: string): void;
   clusterDown(clusterId: string): void;
   /** Services, labels or clusters have changed: all are compared. */
   changed(): void;
@@ -88,6 +90,7 @@ export function createGlobalServices(options: {
       else said.set(clusterId, rows);
       compare(clusterId);
     },
+    isOver: (clusterId, serviceId) => withdraw(clusterId, serviceId, arbiter.mint()),
     clusterDown: (clusterId) => void said.delete(clusterId),
     changed() {
       for (const clusterId of said.keys()) compare(clusterId);
