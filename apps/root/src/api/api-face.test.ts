@@ -352,6 +352,20 @@ describe('a request', () => {
     expect((await change(String(changed.headers.etag), 3)).statusCode).toBe(200);
   });
 
+  it('keeps no token that was made under an Idempotency-Key', async () => {
+    const make = () =>
+      call('POST', '/me/tokens', {
+        headers: { 'idempotency-key': 'a token' },
+        payload: { name: 'keyed', scopes: ['read'] },
+      });
+    const made = await make();
+    expect(made.json().token).toMatch(/^oak_/);
+    expect((await make()).json()).toMatchObject({ status: 409, code: 'secret-shown-once' });
+    const kept = await store.db.selectFrom('idempotency_keys').select('result').execute();
+    expect(JSON.stringify(kept)).not.toContain('oak_');
+    await call('DELETE', `/me/tokens/${made.json().id}`);
+  });
+
   it('is told which parameter nobody knows', async () => {
     const answer = await call('GET', '/services?nmae=x');
     expect(answer.statusCode).toBe(400);

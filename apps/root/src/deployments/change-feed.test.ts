@@ -52,3 +52,12 @@ it('calls nothing new that was there before', () => {
   feed.assume([service], []);
   expect(kindsOf([], [[ID, { ...service, nextInstanceNumber: 1 }]])).toEqual([]);
 });
+
+it("says whose an instance was also when both were there before, and nothing of what is nobody's", () => {
+  feed.assume([service], [record as InstanceRecord]);
+  expect(kindsOf([CHANGED])).toEqual([]);
+  expect(kindsOf([], [[ID, null]])).toEqual(['service-removed  u']);
+  record = undefined;
+  expect(kindsOf([{ kind: 'removed', key: KEY }])).toEqual(['instance-removed  u']);
+  expect(kindsOf([{ kind: 'removed', key: KEY }])).toEqual([]);
+});

@@ -23,6 +23,8 @@ let fewest: number;
 let most: number;
 let publisher: ReturnType<typeof createPublisher<InstanceReport>>;
 let counter: number;
+/** What the cluster cannot say the end of: its worker is gone. */
+let unstoppable: Set<string>;
 let running: Map<string, { readonly image: string; readonly epoch: InstanceReport['epoch'] }>;
 
 const documentOf = (image: string, extra: object = {}) => ({ ...serviceDocument(SERVICE), image, ...extra });
@@ -43,6 +45,7 @@ function newCore(): RootCore {
 
 beforeEach(() => {
   [nowMs, counter] = [0, 1];
+  unstoppable = new Set();
   [stored, records, running] = [new Map(), new Map(), new Map()];
   core = newCore();
   link();
@@ -76,6 +79,7 @@ function obey(command: TierCommand): void {
     report(command.key, epoch, isBad ? 'failed' : 'running', isBad ? 1 : 0);
     if (!isBad) running.set(command.key, { image: command.document.image, epoch });
   } else if (command.type === 'remove') {
+    if (unstoppable.has(command.key)) return;
     report(command.key, command.epoch, 'removed', 0);
     running.delete(command.key);
   } else if (command.type === 'forget') publisher.delete(command.key);
@@ -251,10 +255,45 @@ describe('a change of a service', () => {
     expect(service()?.rollout).not.toHaveProperty('active');
   });
 
+  it.each([0, 1])('goes on when the end of an old one cannot be known, with %s missing', (maxUnavailable) => {
+    begin(3);
+    unstoppable = new Set(running.keys());
+    change('two', { ...SETTINGS, maxUnavailable });
+    pass(200_000);
+    expect(images().filter((image) => image === 'two')).toHaveLength(3);
+    expect(service()?.rollout).not.toHaveProperty('active');
+  });
+
+  it('waits for what runs to settle, however impatient it is', () => {
+    begin(2);
+    change('two', { maxUnavailable: 1, settleMs: 100_000, giveUpMs: 1000 });
+    pass(250_000);
+    expect(images()).toEqual(['two', 'two']);
+  });
+
+  it('ends where it is when the store of the root was put back', () => {
+    begin(3);
+    const backup = { stored: new Map(stored), records: new Map(records), counter };
+    change('two');
+    const active = new Map(stored);
+    pass(10_000);
+    core.setReplicas(SERVICE, 5);
+    pass(1000);
+    [stored, records, counter] = [active, backup.records, backup.counter];
+    core = newCore();
+    link();
+    pass(200_000);
+    // Nothing that runs is taken away for the sake of a change that ended long ago.
+    expect(images().filter((image) => image === 'two')).toHaveLength(5);
+    expect(service()?.rollout).not.toHaveProperty('active');
+  });
+
   it('does nothing when nothing is different', () => {
     begin(2);
     const before = [...running.keys()];
     change('one');
+    const turned = Object.fromEntries(Object.entries(documentOf('one')).reverse());
+    core.updateService(SERVICE, turned as ReturnType<typeof documentOf>, SETTINGS);
     pass(10_000);
     expect([...running.keys()]).toEqual(before);
     expect(service()).not.toHaveProperty('rollout');
