@@ -27,6 +27,17 @@ const labelOverrideSchema = z.object({
 });
 export type LabelOverride = z.infer<typeof labelOverrideSchema>;
 
+/** What a worker has, and how busy it is. */
+export const workerCapacitySchema = z.object({
+  vcpus: z.number(),
+  memoryTotalMib: z.number(),
+  memoryAvailableMib: z.number(),
+  cpuPercent: z.number(),
+  memoryPercent: z.number(),
+  virtualization: z.array(z.string()),
+  architectures: z.array(z.string()),
+});
+
 /** What a cluster says of one of its workers. */
 export const workerRowSchema = z.object({
   name: z.string(),
@@ -35,17 +46,7 @@ export const workerRowSchema = z.object({
   ownLabels: z.record(z.string(), z.string()),
   override: labelOverrideSchema,
   /** Null: it has not said since the cluster started. */
-  capacity: z
-    .object({
-      vcpus: z.number(),
-      memoryTotalMib: z.number(),
-      memoryAvailableMib: z.number(),
-      cpuPercent: z.number(),
-      memoryPercent: z.number(),
-      virtualization: z.array(z.string()),
-      architectures: z.array(z.string()),
-    })
-    .nullable(),
+  capacity: workerCapacitySchema.nullable(),
 });
 export type WorkerRow = z.infer<typeof workerRowSchema>;
 

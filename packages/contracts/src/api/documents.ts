@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { workerCapacitySchema } from '../fleet-messages.ts';
 import { STATUS_WORDS } from '../status.ts';
 
 const id = z.string().regex(/^[0-9a-f]{24}$/);
@@ -122,18 +123,7 @@ export const workerSchema = z.object({
   state: z.enum(['up', 'down', 'unknown']).describe('Unknown: its cluster is not connected'),
   labels,
   setLabels,
-  capacity: z
-    .object({
-      vcpus: z.number(),
-      memoryTotalMib: z.number(),
-      memoryAvailableMib: z.number(),
-      cpuPercent: z.number(),
-      memoryPercent: z.number(),
-      virtualization: z.array(z.string()),
-      architectures: z.array(z.string()),
-    })
-    .nullable()
-    .describe('Null: it has not been heard of since the root started'),
+  capacity: workerCapacitySchema.nullable().describe('Null: it has not been heard of since the root started'),
 });
 
 /** Labels to set; null takes back what was set here. */
